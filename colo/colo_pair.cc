@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "colo_pair.h"
+
+#include <fmt/format.h>
+
+#include "errors.h"
+
+namespace colo
+{
+
+using migration::Deadline;
+using migration::Json;
+using migration::Vm;
+
+namespace
+{
+
+constexpr std::int64_t checkpoint_delay_ms = 300;
+
+migration::MigrationPair::Options options(Channels channels)
+{
+    migration::MigrationPair::Options result{.capabilities = {"return-path", "x-colo"},
+                                             .parameters = {{"x-checkpoint-delay", checkpoint_delay_ms}},
+                                             .target_starts_stopped = false};
+    if (channels == Channels::multifd) {
+        result.capabilities.push_back("multifd");
+        result.parameters.set("multifd-channels", 4);
+    }
+    return result;
+}
+
+const char* name_of(Side side)
+{
+    return side == Side::primary ? "primary" : "secondary";
+}
+
+// Words of RAM that the guest leaves alone: one changed on the primary, one on the secondary, between two checkpoints.
+constexpr std::uint64_t primarys_word = GUEST_SPARE;
+constexpr std::uint64_t secondarys_word = GUEST_SPARE + GUEST_PAGE;
+
+} // namespace
+
+ColoPair::ColoPair(harness::Case& test, Channels channels) : test_(test), pair_(test, options(channels))
+{
+    for (const Side side : {Side::primary, Side::secondary})
+        test_.check(vm(side).qmp().out_of_band(), vm(side).name() + ": QEMU does not offer out-of-band QMP");
+}
+
+void ColoPair::reach_colo()
+{
+    test_.phase("reach colo");
+    pair_.converge();
+    begin_ = pair_.migrate(pair_.listen("tcp:127.0.0.1:0"));
+    pair_.wait_status(pair_.source(), "colo", begin_.source);
+    vm(Side::secondary).wait_event("RESUME", {}, begin_.target);
+    for (const Side side : {Side::primary, Side::secondary}) {
+        const Json status = vm(side).qmp().execute("query-colo-status");
+        test_.check(status.at("mode") == Json(name_of(side)),
+                    fmt::format("{}: expected COLO mode '{}', seen {}", vm(side).name(), name_of(side), status.dump()));
+    }
+}
+
+void ColoPair::expect_checkpoints(int count)
+{
+    for (int number = 1; number <= count; number++) {
+        test_.phase(fmt::format("checkpoint {}", number));
+        expect_checkpoint(number);
+    }
+}
+
+void ColoPair::expect_checkpoint(int number)
+{
+    Vm& primary = vm(Side::primary);
+    Vm& secondary = vm(Side::secondary);
+    const std::uint64_t changed = 0x0123456789abcd00 + static_cast<std::uint64_t>(number);
+    primary.machine().qtest().writeq(primarys_word, changed);
+    secondary.machine().qtest().writeq(secondarys_word, changed);
+    // A checkpoint that stops the secondary from here on has the primary's state of a moment that is later still.
+    const auto since = secondary.mark();
+    const auto stop = secondary.wait_event("STOP", {}, since);
+    secondary.wait_event("RESUME", {}, stop.number);
+    const auto primarys = primary.progress();
+    const auto secondarys = secondary.progress();
+    const auto taken = secondary.machine().qtest().readq(primarys_word);
+    test_.check(taken == changed, fmt::format("{}: expected the primary's change to RAM at 0x{:x} after the checkpoint, {:x}; seen {:x}",
+                                              secondary.name(), primarys_word, changed, taken));
+    const auto kept = secondary.machine().qtest().readq(secondarys_word);
+    test_.check(kept == 0, fmt::format("{}: its own change to RAM at 0x{:x} outlived the checkpoint: expected 0, seen {:x}",
+                                       secondary.name(), secondarys_word, kept));
+    primary.expect_progress(primarys);
+    secondary.expect_progress(secondarys);
+}
+
+void ColoPair::enter_checkpoint()
+{
+    test_.phase("enter a checkpoint");
+    Vm& secondary = vm(Side::secondary);
+    secondary.wait_event("STOP", {}, secondary.mark());
+}
+
+void ColoPair::yank(Side survivor)
+{
+    test_.phase(fmt::format("failover to the {}", name_of(survivor)));
+    failover_ = vm(survivor).mark();
+    vm(survivor).qmp().execute_oob("yank", {{"instances", Json::array({Json{{"type", "migration"}}})}});
+}
+
+void ColoPair::lose_heartbeat(Side survivor)
+{
+    vm(survivor).qmp().execute("x-colo-lost-heartbeat");
+}
+
+void ColoPair::expect_takeover(Side survivor)
+{
+    Vm& alive = vm(survivor);
+    alive.wait_event("COLO_EXIT", Json{{"mode", name_of(survivor)}}, failover_);
+    pair_.wait_status(alive, "completed", failover_);
+    const Json status = alive.qmp().execute("query-colo-status");
+    test_.check(status.matches({{"mode", "none"}, {"last-mode", name_of(survivor)}}),
+                fmt::format("{}: expected COLO mode 'none' and last-mode '{}', seen {}", alive.name(), name_of(survivor), status.dump()));
+    test_.phase(fmt::format("the {} goes on alone", name_of(survivor)));
+    alive.expect_run_state("running");
+    alive.expect_progress();
+    alive.stop();
+    alive.check_ram();
+}
+
+} // namespace colo

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// ColoPair: a primary and a secondary VM in lock-step, and the verbs of COLO. The protocol is QEMU's migration/colo.c: the
+// secondary runs beside the primary and is overwritten by the primary's state at each checkpoint. A checkpoint shows on the
+// secondary as STOP, then RESUME.
+#pragma once
+
+#include "migration_pair.h"
+
+namespace colo
+{
+
+enum class Channels { plain, multifd };
+enum class Side { primary, secondary };
+
+class ColoPair
+{
+  public:
+    /// Starts both sides with the capabilities and parameters of COLO and out-of-band QMP.
+    ColoPair(harness::Case& test, Channels channels);
+
+    migration::Vm& vm(Side side) { return side == Side::primary ? pair_.source() : pair_.target(); }
+
+    /// Migrates until the primary is in state `colo` and the secondary runs.
+    void reach_colo();
+    /// Goes through whole checkpoints. At each one the secondary must take over what changed in the primary's RAM, lose what
+    /// changed in its own, and afterwards both guests must make new progress.
+    void expect_checkpoints(int count);
+    /// Returns inside a checkpoint: after the secondary's STOP, with its RESUME yet to come.
+    void enter_checkpoint();
+
+    /// Cuts the survivor's migration connection, out of band, as a failover manager does when the peer is dead.
+    void yank(Side survivor);
+    /// Tells the survivor that its peer is dead.
+    void lose_heartbeat(Side survivor);
+    /// Holds that the survivor has left COLO for good, runs, and is whole: its guest goes on and every byte of its RAM is right.
+    void expect_takeover(Side survivor);
+
+  private:
+    void expect_checkpoint(int number);
+
+    harness::Case& test_;
+    migration::MigrationPair pair_;
+    migration::MigrationPair::Marks begin_{};
+    migration::EventLog::Mark failover_ = 0; // on the survivor
+};
+
+} // namespace colo

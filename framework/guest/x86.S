@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The guest: a ROM image that is the firmware, so that guest code runs as soon as the machine does. It prints 'A', fills
+ * the last sixteenth of RAM, then for ever rewrites a slice of every page of the test range (from 1 MiB up to there)
+ * and prints a 'B' every few passes. pattern.h tells from two registers what every byte of RAM must be:
+ *
+ *   EBX  the pass being written
+ *   ESI  the page being written; below 1 MiB between two passes: the parity of the pass just completed
+ *
+ * The order of the instructions that change them is part of that contract: after each single one of them the two must
+ * tell the truth. Inside a page, words are written in ascending order.
+ *
+ * Few instructions a page: where KVM has to emulate 32-bit protected mode, each costs about a microsecond. The slices are
+ * not written by a string instruction: TCG needs 20 ns for each of its rounds.
+ */
+#include "x86_layout.h"
+
+#define SERIAL_PORT 0x3f8
+
+        /* Writes the slice at EDX of page ESI with the word in EAX. */
+        .macro  write_page
+        offset = 0
+        .rept   GUEST_SLICE / 4
+        movl    %eax, offset(%esi, %edx)
+        offset = offset + 4
+        .endr
+        .endm
+        .macro  next_page
+        addl    $GUEST_PAGE, %esi
+        addl    $GUEST_PAGE_FACTOR, %eax
+        .endm
+
+        .text
+        .globl  _start
+
+        .code32
+start32:
+        movw    $0x10, %ax
+        movw    %ax, %ds
+        movw    %ax, %es
+        movw    %ax, %ss
+        cld
+        movw    $SERIAL_PORT, %dx
+        movb    $'A', %al
+        outb    %al, %dx
+
+        /* RAM above 16 MiB in units of 64 KiB: CMOS bytes 0x34 and 0x35. */
+        movb    $0x35, %al
+        outb    %al, $0x70
+        inb     $0x71, %al
+        shll    $8, %eax
+        movb    $0x34, %al
+        outb    %al, $0x70
+        inb     $0x71, %al
+        andl    $0xffff, %eax
+        shll    $16, %eax
+        addl    $0x1000000, %eax
+        movl    %eax, %ebp              /* the end of RAM */
+        movl    %eax, GUEST_INFO_RAM_END
+        movl    %eax, %esi
+        shrl    $4, %eax
+        subl    %eax, %esi
+        andl    $~(8 * GUEST_PAGE - 1), %esi
+        movl    %esi, GUEST_INFO_TEST_END
+        movl    $GUEST_MAGIC, GUEST_INFO_MAGIC
+
+        /* Pass 0. RAM of a new machine is zero, so zero pages need no writing. */
+        xorl    %ebx, %ebx
+        movl    %esi, %eax
+        shrl    $12, %eax
+        imull   $GUEST_PAGE_FACTOR, %eax, %eax
+fill_page:
+        movl    %esi, %edx
+        shrl    $12, %edx
+        andl    $7, %edx
+        cmpl    $GUEST_CLASS_ZERO, %edx
+        je      filled
+        cmpl    $GUEST_CLASS_ALTERNATING, %edx
+        je      filled
+        movl    %esi, %edi
+        movl    %eax, %edx
+        .rept   4
+        movl    $(GUEST_QUARTER / 4), %ecx
+        rep stosl
+        addl    $GUEST_QUARTER_STEP, %eax
+        .endr
+        movl    %edx, %eax
+filled:
+        next_page
+        cmpl    %ebp, %esi
+        jb      fill_page
+
+next_pass:
+        movl    %ebx, %esi
+        andl    $1, %esi
+        incl    %ebx
+        movl    %ebx, GUEST_INFO_PASS
+        imull   $GUEST_PASS_FACTOR, %ebx, %eax
+        addl    $(((GUEST_RAM_START / GUEST_PAGE) * GUEST_PAGE_FACTOR) & 0xffffffff), %eax
+        movl    %ebx, %edx
+        andl    $(GUEST_SLICES - 1), %edx
+        shll    $GUEST_SLICE_SHIFT, %edx
+        movl    $GUEST_RAM_START, %esi
+eight_pages:
+        .rept   GUEST_CLASS_ALTERNATING
+        write_page
+        next_page
+        .endr
+        /* An even pass makes an alternating page all zero again: it clears the slice that the pass before wrote. */
+        testl   $1, %ebx
+        jnz     alternating
+        movl    %eax, %ebp
+        movl    %edx, %esp              /* there is no stack */
+        xorl    %eax, %eax
+        subl    $GUEST_SLICE, %edx
+        andl    $(GUEST_PAGE - 1), %edx
+        write_page
+        movl    %esp, %edx
+        movl    %ebp, %eax
+        jmp     alternated
+alternating:
+        write_page
+alternated:
+        next_page
+        write_page
+        next_page
+        next_page                       /* the zero page */
+        write_page
+        next_page
+        write_page
+        next_page
+        cmpl    GUEST_INFO_TEST_END, %esi
+        jb      eight_pages
+
+        testl   $(GUEST_PASSES_PER_B - 1), %ebx
+        jnz     next_pass
+        movw    $SERIAL_PORT, %dx
+        movb    $'B', %al
+        outb    %al, %dx
+        jmp     next_pass
+
+        /* Accessed bits are set: under KVM the processor cannot set them in a ROM. */
+        .balign 8
+gdt:
+        .quad   0
+        .quad   0x00cf9b000000ffff
+        .quad   0x00cf93000000ffff
+gdt_pointer:
+        .word   . - gdt - 1
+        .long   gdt
+
+        .code16
+        .org    GUEST_ROM_SIZE - 0x50
+start16:
+        cli
+        inb     $0x92, %al              /* gate A20 open */
+        orb     $2, %al
+        andb    $0xfe, %al
+        outb    %al, $0x92
+        lgdtl   %cs:(gdt_pointer - start32)
+        movl    %cr0, %eax
+        orb     $1, %al
+        movl    %eax, %cr0
+        ljmpl   $0x08, $start32
+
+        .org    GUEST_ROM_SIZE - 16
+_start:
+        jmp     start16
+        .org    GUEST_ROM_SIZE

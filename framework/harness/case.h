@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Case: what a case function works with, alive in the case's own process from start to end. It owns the case's VMs, its event
+// loop and its scratch directory, and keeps the log of phases that a failure is explained with.
+//
+// A case fails by an exception (check() throws one), is skipped by qtest::Skip, and passes by returning: then finish() ends the
+// VMs that still run and judges how they ended.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "loop.h"
+#include "machine.h"
+#include "registry.h"
+#include "setting.h"
+
+namespace harness
+{
+
+class Case
+{
+  public:
+    struct Phase {
+        std::string name;
+        qtest::Deadline::Clock::time_point begin;
+    };
+    /// Told at the beginning of each phase.
+    using OnPhase = std::function<void(const std::string& name)>;
+
+    Case(const CaseInfo& info, const Setting& setting, std::filesystem::path directory, OnPhase on_phase);
+
+    const CaseInfo& info() const noexcept { return info_; }
+    const Setting& setting() const noexcept { return setting_; }
+    /// Empty at the start, gone after the case; of a failed one it becomes the evidence. Its path is short enough for sockets.
+    const std::filesystem::path& directory() const noexcept { return directory_; }
+    qtest::Loop& loop() noexcept { return loop_; }
+
+    /// Begins a phase; the previous one ends. Failure texts name the phase they happened in.
+    void phase(const std::string& name);
+    const std::vector<Phase>& phases() const noexcept { return phases_; }
+
+    /// Throws qtest::TestFailure with the text unless `holds`. The text says what was expected and what was seen.
+    void check(bool holds, const std::string& text) const;
+    [[noreturn]] void skip(const std::string& reason) const;
+
+    /// Starts a QEMU that lives until the end of the case. `name` is unique in the case.
+    qtest::Machine& start_machine(const std::string& name, const std::string& binary, std::vector<std::string> arguments);
+    const std::vector<std::unique_ptr<qtest::Machine>>& machines() const noexcept { return machines_; }
+
+    /// Ends every VM that runs; throws when one ends, or has ended, other than announced.
+    void finish();
+
+  private:
+    using Deadline = qtest::Deadline;
+
+    const CaseInfo& info_;
+    const Setting& setting_;
+    std::filesystem::path directory_;
+    OnPhase on_phase_;
+    qtest::Loop loop_;
+    std::vector<Phase> phases_;
+    std::vector<std::unique_ptr<qtest::Machine>> machines_;
+};
+
+} // namespace harness

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "case_process.h"
+
+#include <fmt/format.h>
+
+#include "case.h"
+#include "errors.h"
+#include "evidence.h"
+#include "log_file.h"
+#include "outcome.h"
+
+namespace harness
+{
+
+namespace
+{
+
+using Clock = qtest::Deadline::Clock;
+
+double seconds_since(Clock::time_point begin)
+{
+    return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+void report(const qtest::Json& message)
+{
+    qtest::write_all(report_fd, message.dump() + "\n", "the report to the runner");
+}
+
+void require_needs(const CaseInfo& info, const Setting& setting)
+{
+    for (const Need& need : info.needs) {
+        if (const auto reason = need.missing(setting))
+            throw qtest::Skip(*reason);
+    }
+}
+
+/// What went wrong, where in the procedure, and what the VMs were at: gathered before they are ended.
+Outcome failure(Case& test, Result result, const std::string& reason)
+{
+    Outcome outcome{.result = result, .reason = reason};
+    if (!test.phases().empty()) {
+        const Case::Phase& phase = test.phases().back();
+        outcome.details.set("phase", phase.name).set("seconds_in_phase", seconds_since(phase.begin));
+    }
+    for (const auto& [name, state] : gather_evidence(test).members())
+        outcome.details.set(name, state);
+    return outcome;
+}
+
+Outcome run(Case& test)
+{
+    try {
+        require_needs(test.info(), test.setting());
+        test.info().run(test);
+        test.finish();
+        return {};
+    } catch (const qtest::Skip& skip) {
+        return {.result = Result::skipped, .reason = skip.what()};
+    } catch (const qtest::EnvironmentError& error) {
+        return failure(test, Result::error, error.what());
+    } catch (const std::exception& error) {
+        return failure(test, Result::failed, error.what());
+    }
+}
+
+} // namespace
+
+int run_case_process(const Registry& registry, const std::string& path, const Setting& setting,
+                     const std::filesystem::path& directory, std::optional<std::chrono::seconds> deadline)
+{
+    const CaseInfo* registered = registry.find(path);
+    if (!registered)
+        throw qtest::EnvironmentError("no case " + path);
+    CaseInfo info = *registered;
+    info.deadline = deadline.value_or(info.deadline);
+    const auto begin = Clock::now();
+    Outcome outcome;
+    {
+        Case test(info, setting, directory, [](const std::string& name) { report(qtest::Json{{"phase", name}}); });
+        outcome = run(test);
+        qtest::Json phases = qtest::Json::array();
+        for (const Case::Phase& phase : test.phases())
+            phases.append(qtest::Json{{"name", phase.name}, {"at", std::chrono::duration<double>(phase.begin - begin).count()}});
+        outcome.details.set("phases", phases);
+    }
+    outcome.seconds = seconds_since(begin);
+    report(outcome.save());
+    return 0;
+}
+
+} // namespace harness

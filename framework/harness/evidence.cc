@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "evidence.h"
+
+#include <fmt/format.h>
+
+#include "errors.h"
+#include "glib_ptr.h"
+#include "log_file.h"
+
+namespace fs = std::filesystem;
+using qtest::Json;
+
+namespace harness
+{
+
+namespace
+{
+
+std::string last_event(const qtest::QmpClient& qmp)
+{
+    if (qmp.events().all().empty())
+        return "none";
+    const qtest::Event& event = qmp.events().all().back();
+    const double ago = static_cast<double>(g_get_real_time() - event.timestamp_us) / 1e6;
+    return fmt::format("{}{} {:.3f} s before", event.name, event.data.size() ? " " + event.data.dump() : "", ago);
+}
+
+/// Asks all at once, so that a QEMU that hangs costs the deadline once.
+Json ask(qtest::QmpClient& qmp, const std::vector<std::string>& commands)
+{
+    const auto deadline = qtest::Deadline::in(std::chrono::seconds(1));
+    std::vector<qtest::QmpClient::Call> calls;
+    for (const std::string& command : commands)
+        calls.push_back(qmp.send(command));
+    Json answers = Json::object();
+    for (std::size_t i = 0; i < commands.size(); i++) {
+        try {
+            answers.set(commands[i], qmp.result(calls[i], deadline));
+        } catch (const qtest::Error& error) {
+            answers.set(commands[i], std::string("no answer: ") + error.what());
+        }
+    }
+    return answers;
+}
+
+Json state_of(qtest::Machine& machine, const fs::path& directory)
+{
+    Json shown{{"last event", last_event(machine.qmp())}};
+    if (const auto& status = machine.process().exit_status())
+        return shown.set("exit", status->text());
+    if (machine.qmp().runstate() != qtest::Runstate::running)
+        return shown.set("monitor", "not answering");
+    const Json state = ask(machine.qmp(), {"query-status", "query-migrate", "query-migrate-capabilities", "query-migrate-parameters"});
+    qtest::write_file(directory / (machine.name() + ".state.json"), state.pretty() + "\n");
+    if (const auto run_state = state.find("query-status/status"))
+        shown.set("run state", *run_state);
+    else
+        shown.set("run state", state.at("query-status"));
+    if (const auto status = state.find("query-migrate/status"))
+        shown.set("migration", *status);
+    return shown;
+}
+
+} // namespace
+
+Json gather_evidence(Case& test)
+{
+    test.loop().forgive();
+    Json shown = Json::object();
+    for (const auto& machine : test.machines()) {
+        try {
+            test.loop().turn();
+            shown.set(machine->name(), state_of(*machine, test.directory()));
+        } catch (const std::exception& error) {
+            shown.set(machine->name(), std::string("not known: ") + error.what());
+        }
+    }
+    return shown;
+}
+
+namespace
+{
+
+void write_reproduce(const fs::path& path, const CaseInfo& info, const Setting& setting)
+{
+    const auto quoted = [](const std::string& text) { return std::string(qtest::CharPtr(g_shell_quote(text.c_str())).get()); };
+    qtest::write_file(path, fmt::format("#!/bin/sh\n"
+                                        "# Runs the case again as it ran, with evidence kept even when it passes.\n"
+                                        "QTEST_QEMU_BINARY_SRC={} QTEST_QEMU_BINARY_DST={} \\\n"
+                                        "exec {} --keep --accel {} --machine {} -p {} \"$@\"\n",
+                                        quoted(setting.source.binary), quoted(setting.target.binary),
+                                        quoted(fs::read_symlink("/proc/self/exe").string()), setting.accelerator,
+                                        setting.machine, quoted(info.path)));
+    fs::permissions(path, fs::perms::owner_exec | fs::perms::group_exec | fs::perms::others_exec, fs::perm_options::add);
+}
+
+Json describe(const Qemu& qemu)
+{
+    return {{"binary", qemu.binary}, {"version", qemu.schema.version()}, {"package", qemu.schema.package()}};
+}
+
+} // namespace
+
+void keep_evidence(const fs::path& scratch, const fs::path& place, const CaseInfo& info, const Setting& setting,
+                   const Outcome& outcome)
+{
+    try {
+        fs::create_directories(place);
+        for (const auto& entry : fs::directory_iterator(scratch)) {
+            if (entry.is_regular_file())
+                fs::copy_file(entry.path(), place / entry.path().filename(), fs::copy_options::overwrite_existing);
+        }
+        Json needs = Json::array();
+        for (const Need& need : info.needs)
+            needs.append(need.text());
+        Json report = outcome.save();
+        report.set("case", info.path).set("summary", info.summary).set("needs", needs);
+        report.set("deadline_s", static_cast<std::int64_t>(info.deadline.count()));
+        report.set("source", describe(setting.source)).set("target", describe(setting.target));
+        report.set("accelerator", setting.accelerator).set("machine", setting.machine);
+        qtest::write_file(place / "case.json", report.pretty() + "\n");
+        write_reproduce(place / "reproduce.sh", info, setting);
+    } catch (const fs::filesystem_error& error) {
+        throw qtest::EnvironmentError(fmt::format("cannot keep evidence in {}: {}", place.string(), error.code().message()));
+    }
+}
+
+} // namespace harness

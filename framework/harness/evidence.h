@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Evidence: what a failed case leaves for whoever was not there. The VMs' own files (command line, QMP transcript, console,
+// stderr) are in the case's directory already; this adds what only a living QEMU can tell, and what the runner knows.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "case.h"
+#include "outcome.h"
+
+namespace harness
+{
+
+/// Asks each VM that still answers for its state, writes it to NAME.state.json, and returns for each VM by name what a failure
+/// text shows: exit status or run state, migration status, last event. Takes at most some seconds, throws nothing.
+qtest::Json gather_evidence(Case& test);
+
+/// Moves what `scratch` holds to `place` (made, with its parents) and adds case.json and reproduce.sh. Throws
+/// qtest::EnvironmentError when it cannot be written.
+void keep_evidence(const std::filesystem::path& scratch, const std::filesystem::path& place, const CaseInfo& info,
+                   const Setting& setting, const Outcome& outcome);
+
+} // namespace harness

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "main.h"
+
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "case_process.h"
+#include "errors.h"
+#include "options.h"
+#include "run_directory.h"
+
+namespace fs = std::filesystem;
+
+namespace harness
+{
+
+namespace
+{
+
+std::string read_file(const fs::path& path)
+{
+    std::ifstream file(path, std::ios::binary);
+    const std::string content{std::istreambuf_iterator<char>(file), {}};
+    if (!file.is_open() || file.bad())
+        throw qtest::EnvironmentError(fmt::format("cannot read {}", path.string()));
+    return content;
+}
+
+void list(const Registry& registry)
+{
+    for (const CaseInfo& info : registry.all())
+        fmt::print("{}\n", info.path);
+}
+
+/// Better told before an hour of running than when there is something to keep.
+void require_writable(fs::path place)
+{
+    place = fs::absolute(place);
+    while (!fs::exists(place))
+        place = place.parent_path();
+    if (!fs::is_directory(place) || access(place.c_str(), W_OK) != 0)
+        throw qtest::EnvironmentError(fmt::format("--evidence: cannot write to {}", place.string()));
+}
+
+int be_case(const Registry& registry, const Options& options)
+{
+    const Setting setting = Setting::load(qtest::Json::parse(read_file(options.setting_file)));
+    return run_case_process(registry, options.case_path, setting, options.case_directory, options.case_deadline);
+}
+
+int run(const Registry& registry, const Options& options, std::string_view catalogue)
+{
+    const KnownTrouble trouble = options.known_trouble.empty()
+                                     ? KnownTrouble::parse(catalogue, "the catalogue of known trouble")
+                                     : KnownTrouble::parse(read_file(options.known_trouble), options.known_trouble);
+    const auto cases = select(registry, options);
+    require_writable(options.run.evidence);
+    const RunDirectory directory;
+    const Setting setting = Setting::from_environment(options.accelerator, options.machine, directory.path());
+    const bool tap = options.report == Options::Report::tap ||
+                     (options.report == Options::Report::automatic && !isatty(STDOUT_FILENO));
+    const auto reporter = tap ? make_tap_reporter() : make_text_reporter();
+    Runner runner(options.run, setting, trouble, *reporter, directory.path());
+    const Summary summary = runner.run(cases);
+    if (runner.environment_errors())
+        return 2;
+    if (summary.failed > 0)
+        return 1;
+    constexpr int skipped = 77; // as Automake, Meson and CTest understand it
+    return cases.size() == 1 && summary.skipped > 0 ? skipped : 0;
+}
+
+} // namespace
+
+int main(int argc, char** argv, const Registry& registry, std::string_view known_trouble)
+{
+    try {
+        const Options options = Options::parse(argc, argv);
+        qtest::Deadline::set_scale(options.timeout_multiplier);
+        if (options.list) {
+            list(registry);
+            return 0;
+        }
+        return options.case_path.empty() ? run(registry, options, known_trouble) : be_case(registry, options);
+    } catch (const std::exception& error) {
+        std::fflush(stdout);
+        fmt::print(stderr, "migration-test: {}\n", error.what());
+        return 2;
+    }
+}
+
+} // namespace harness

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "options.h"
+
+#include <algorithm>
+#include <memory>
+
+#include <fmt/format.h>
+#include <glib.h>
+
+#include "errors.h"
+#include "glib_ptr.h"
+
+namespace harness
+{
+
+namespace
+{
+
+using Strings = std::unique_ptr<char*, decltype(&g_strfreev)>;
+
+std::vector<std::string> strings(char** list)
+{
+    const Strings owner(list, g_strfreev);
+    std::vector<std::string> result;
+    for (char** one = list; one && *one; one++)
+        result.emplace_back(*one);
+    return result;
+}
+
+std::string string(char* text)
+{
+    const qtest::CharPtr owner(text);
+    return text ? text : "";
+}
+
+constexpr const char* summary =
+    "Tests live migration and COLO of a QEMU, or of a pair of them.\n"
+    "\n"
+    "The QEMU: QTEST_QEMU_BINARY; for a pair QTEST_QEMU_BINARY_SRC and QTEST_QEMU_BINARY_DST; else the newest that\n"
+    "scripts/get-qemu brought, else qemu-system-x86_64 from PATH. Machine type: --machine, QTEST_QEMU_MACHINE_TYPE, pc.";
+
+constexpr const char* description =
+    "A path selects a case or all below it: -p /migration/colo. A failed case's evidence is kept; the report names it.\n"
+    "Report: one line a case on a terminal, TAP version 14 elsewhere.\n"
+    "Exit status: 0 all passed or skipped, 1 a case failed, 2 usage or environment error, 77 a single case was skipped.";
+
+} // namespace
+
+Options Options::parse(int argc, char** argv)
+{
+    Options options;
+    gboolean list = FALSE, full = FALSE, tap = FALSE, progress = FALSE, keep = FALSE, keep_going = FALSE;
+    char **paths = nullptr, **skips = nullptr;
+    char *mode = nullptr, *seed = nullptr, *accelerator = nullptr, *machine = nullptr, *trouble = nullptr, *evidence = nullptr;
+    char *case_path = nullptr, *case_directory = nullptr, *setting = nullptr;
+    int jobs = 1, repeat = 1, case_deadline = 0;
+    double multiplier = 1;
+    const GOptionEntry entries[] = {
+        {"list", 'l', 0, G_OPTION_ARG_NONE, &list, "List the cases and exit", nullptr},
+        {"path", 'p', 0, G_OPTION_ARG_STRING_ARRAY, &paths, "Run the cases at or below PATH (repeatable)", "PATH"},
+        {"skip", 's', 0, G_OPTION_ARG_STRING_ARRAY, &skips, "Leave out the cases at or below PATH (repeatable)", "PATH"},
+        {"mode", 'm', 0, G_OPTION_ARG_STRING, &mode, "quick, or slow: with slow cases too (also: G_TEST_SLOW set)", "MODE"},
+        {"full", 0, 0, G_OPTION_ARG_NONE, &full, "With the cases beyond the smoke set", nullptr},
+        {"tap", 0, 0, G_OPTION_ARG_NONE, &tap, "Report as TAP version 14 even on a terminal", nullptr},
+        {"progress", 0, 0, G_OPTION_ARG_NONE, &progress, "Report for people even when not on a terminal", nullptr},
+        {"jobs", 'j', 0, G_OPTION_ARG_INT, &jobs, "Cases at once (1)", "N"},
+        {"repeat", 0, 0, G_OPTION_ARG_INT, &repeat, "Run everything N times", "N"},
+        {"keep", 0, 0, G_OPTION_ARG_NONE, &keep, "Keep the evidence of passed cases, too", nullptr},
+        {"evidence", 0, 0, G_OPTION_ARG_FILENAME, &evidence, "Where evidence is kept (./evidence)", "DIR"},
+        {"accel", 0, 0, G_OPTION_ARG_STRING, &accelerator, "tcg or kvm (tcg)", "NAME"},
+        {"machine", 0, 0, G_OPTION_ARG_STRING, &machine, "Machine type: pc, q35 or a versioned one (pc)", "TYPE"},
+        {"timeout-multiplier", 0, 0, G_OPTION_ARG_DOUBLE, &multiplier, "Stretch every deadline by X", "X"},
+        {"known-trouble", 0, 0, G_OPTION_ARG_FILENAME, &trouble, "Another catalogue of known trouble", "FILE"},
+        {"seed", 0, 0, G_OPTION_ARG_STRING, &seed, "Accepted for GLib's sake: the order is fixed", "SEED"},
+        {"keep-going", 'k', 0, G_OPTION_ARG_NONE, &keep_going, "Accepted for GLib's sake: always so", nullptr},
+        {"run-case", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING, &case_path, nullptr, nullptr},
+        {"case-directory", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_FILENAME, &case_directory, nullptr, nullptr},
+        {"setting", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_FILENAME, &setting, nullptr, nullptr},
+        {"case-deadline", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_INT, &case_deadline, nullptr, nullptr},
+        {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr}};
+    const std::unique_ptr<GOptionContext, decltype(&g_option_context_free)> context(g_option_context_new(nullptr),
+                                                                                    g_option_context_free);
+    g_option_context_set_summary(context.get(), summary);
+    g_option_context_set_description(context.get(), description);
+    g_option_context_add_main_entries(context.get(), entries, nullptr);
+    qtest::ErrorSlot error;
+    if (!g_option_context_parse(context.get(), &argc, &argv, error.out()))
+        throw qtest::EnvironmentError(error.text() + " (--help tells the options)");
+    if (argc > 1)
+        throw qtest::EnvironmentError(fmt::format("what is '{}'? A case is selected with -p (--help tells the options)", argv[1]));
+
+    options.list = list;
+    options.full = full;
+    options.paths = strings(paths);
+    options.skips = strings(skips);
+    const std::string speed = string(mode);
+    if (speed != "" && speed != "quick" && speed != "slow")
+        throw qtest::EnvironmentError(fmt::format("-m {}: quick or slow", speed));
+    options.slow = speed == "slow" || (speed.empty() && g_getenv("G_TEST_SLOW"));
+    if (tap && progress)
+        throw qtest::EnvironmentError("--tap and --progress exclude each other");
+    options.report = tap ? Report::tap : progress ? Report::text : Report::automatic;
+    if (!(multiplier > 0))
+        throw qtest::EnvironmentError("--timeout-multiplier: a number above 0");
+    options.timeout_multiplier = multiplier;
+    if (jobs < 1 || repeat < 1)
+        throw qtest::EnvironmentError("-j and --repeat: a number from 1 on");
+    options.run.jobs = static_cast<unsigned>(jobs);
+    options.run.repeat = static_cast<unsigned>(repeat);
+    options.run.keep = keep;
+    options.run.evidence = evidence ? string(evidence) : "evidence";
+    if (accelerator)
+        options.accelerator = string(accelerator);
+    options.machine = string(machine);
+    options.known_trouble = string(trouble);
+    static_cast<void>(string(seed));
+    options.case_path = string(case_path);
+    options.case_directory = string(case_directory);
+    options.setting_file = string(setting);
+    if (case_deadline > 0)
+        options.case_deadline = std::chrono::seconds(case_deadline);
+    return options;
+}
+
+namespace
+{
+
+/// For a mistyped path: the known one that shares most of its beginning and its end.
+std::string nearest(const Registry& registry, const std::string& path)
+{
+    const CaseInfo* best = nullptr;
+    std::size_t best_shared = 0;
+    for (const CaseInfo& info : registry.all()) {
+        const auto front = std::mismatch(path.begin(), path.end(), info.path.begin(), info.path.end()).first - path.begin();
+        const auto back = std::mismatch(path.rbegin(), path.rend(), info.path.rbegin(), info.path.rend()).first - path.rbegin();
+        if (const auto shared = static_cast<std::size_t>(front + back); shared > best_shared) {
+            best = &info;
+            best_shared = shared;
+        }
+    }
+    return best ? "; the nearest is " + best->path : "";
+}
+
+} // namespace
+
+std::vector<const CaseInfo*> select(const Registry& registry, const Options& options)
+{
+    const auto any = [](const std::vector<std::string>& prefixes, const std::string& path) {
+        return std::any_of(prefixes.begin(), prefixes.end(), [&](const std::string& prefix) { return selects(prefix, path); });
+    };
+    for (const auto* prefixes : {&options.paths, &options.skips}) {
+        for (const std::string& prefix : *prefixes) {
+            const auto& all = registry.all();
+            if (std::none_of(all.begin(), all.end(), [&](const CaseInfo& info) { return selects(prefix, info.path); }))
+                throw qtest::EnvironmentError(fmt::format("no case at or below '{}'{}; -l lists them", prefix, nearest(registry, prefix)));
+        }
+    }
+    std::vector<const CaseInfo*> selected;
+    for (const CaseInfo& info : registry.all()) {
+        const bool wanted = options.paths.empty() || any(options.paths, info.path);
+        const bool in_set = info.tag == Tag::smoke || (info.tag == Tag::full && (options.full || options.slow)) ||
+                            (info.tag == Tag::slow && options.slow) ||
+                            // Naming a case is asking for it.
+                            std::find(options.paths.begin(), options.paths.end(), info.path) != options.paths.end();
+        if (wanted && in_set && !any(options.skips, info.path))
+            selected.push_back(&info);
+    }
+    if (selected.empty())
+        throw qtest::EnvironmentError("these options select no case (cases beyond the smoke set need --full, slow ones -m slow)");
+    return selected;
+}
+
+} // namespace harness

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Registry: the cases, by path. A case states as data what it needs and how long it may take, so that a listing can show
+// it and a missing need becomes a SKIP with its reason.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "setting.h"
+
+namespace harness
+{
+
+class Case;
+
+/// Something that both QEMUs must have.
+struct Need {
+    enum class Kind { capability, command };
+    Kind kind;
+    std::string name;
+
+    static Need capability(std::string name) { return {Kind::capability, std::move(name)}; }
+    static Need command(std::string name) { return {Kind::command, std::move(name)}; }
+
+    /// Why it is not met, in words for a SKIP; nothing when it is.
+    std::optional<std::string> missing(const Setting& setting) const;
+    /// "capability x-colo"
+    std::string text() const;
+};
+
+/// When a case runs: always; with --full; with `-m slow`.
+enum class Tag { smoke, full, slow };
+const char* name_of(Tag tag);
+
+struct CaseInfo {
+    std::string path; // "/migration/colo/plain/primary_failover"
+    std::string summary;
+    std::function<void(Case&)> run;
+    std::vector<Need> needs = {};
+    Tag tag = Tag::smoke;
+    /// From start to end of its process, on a machine of ordinary speed.
+    std::chrono::seconds deadline{60};
+};
+
+class Registry
+{
+  public:
+    /// Throws std::logic_error on a path that is taken or malformed: a mistake in the program.
+    void add(CaseInfo info);
+
+    /// Sorted by path.
+    const std::vector<CaseInfo>& all() const noexcept { return cases_; }
+    const CaseInfo* find(std::string_view path) const;
+
+  private:
+    std::vector<CaseInfo> cases_;
+};
+
+/// Whether `path` is `prefix` or lies below it: "/migration/colo" selects "/migration/colo/plain/…" and not "/migration/color".
+/// A leading "/x86_64", as in QEMU's own test paths, is ignored.
+bool selects(std::string_view prefix, std::string_view path);
+
+} // namespace harness

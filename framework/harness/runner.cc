@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "runner.h"
+
+#include <sys/prctl.h>
+
+#include <algorithm>
+#include <csignal>
+#include <ctime>
+#include <set>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include "case_process.h"
+#include "channel.h"
+#include "errors.h"
+#include "evidence.h"
+#include "line_splitter.h"
+#include "log_file.h"
+#include "process.h"
+#include "strays.h"
+
+namespace fs = std::filesystem;
+using qtest::Deadline;
+
+namespace harness
+{
+
+namespace
+{
+
+/// What a case's process gets beyond the case's deadline to gather evidence and end its VMs, before it is killed.
+constexpr std::chrono::milliseconds grace{1500};
+
+constexpr std::size_t report_line_limit = 1024 * 1024;
+
+std::chrono::seconds deadline_of(const CaseInfo& info, const KnownTrouble::Entry* trouble)
+{
+    return trouble && trouble->deadline ? *trouble->deadline : info.deadline;
+}
+
+} // namespace
+
+/// One case under way: its process and what that has reported so far.
+class Runner::Running
+{
+  public:
+    Running(Runner& runner, const CaseInfo& case_info, fs::path case_directory, qtest::SocketPair line)
+        : info(case_info), trouble(runner.trouble_.find(info.path, runner.setting_)), directory(std::move(case_directory)),
+          begin(Deadline::Clock::now()), runner_(runner), splitter_(report_line_limit),
+          reports_(runner.loop_, std::move(line.ours),
+                   {[this](std::string_view bytes) {
+                        splitter_.feed(bytes, [this](std::string_view text) { report(text); });
+                    },
+                    [this](const std::string&) { reports_ended_ = true; }}),
+          process_(runner.loop_, spec(runner, std::move(line.theirs))),
+          alarm_(runner.loop_.after(Deadline::in(deadline_of(info, trouble)).total() + grace, [this] {
+              overdue = true;
+              process_.send_signal(SIGKILL);
+          }))
+    {
+    }
+
+    bool ended() const { return reports_ended_ && !process_.running(); }
+    const qtest::Process& process() const { return process_; }
+
+    const CaseInfo& info;
+    const KnownTrouble::Entry* const trouble;
+    const fs::path directory;
+    const Deadline::Clock::time_point begin;
+    std::string phase = "start";
+    std::optional<Outcome> outcome;
+    bool overdue = false;
+
+  private:
+    qtest::Process::Spec spec(const Runner& runner, qtest::UniqueFd reports) const
+    {
+        const std::string self = fs::read_symlink("/proc/self/exe");
+        qtest::Process::Spec spec{
+            .arguments = {self, "--run-case", info.path, "--case-directory", directory, "--setting",
+                          runner.directory_ / "setting.json", "--timeout-multiplier", fmt::format("{}", Deadline::scale()),
+                          "--case-deadline", std::to_string(deadline_of(info, trouble).count())},
+            .output = directory / "case.output",
+            .environment = {{case_variable, directory}}};
+        spec.fds.emplace_back(std::move(reports), report_fd);
+        return spec;
+    }
+
+    void report(std::string_view text)
+    {
+        const qtest::Json message = qtest::Json::parse(text);
+        if (const auto name = message.find("phase")) {
+            phase = name->as_string();
+            runner_.reporter_.phase(info, phase);
+        } else {
+            outcome = Outcome::load(message);
+        }
+    }
+
+    Runner& runner_;
+    qtest::LineSplitter splitter_;
+    bool reports_ended_ = false;
+    qtest::Channel reports_;
+    qtest::Process process_;
+    qtest::Watch alarm_;
+};
+
+Runner::Runner(RunOptions options, const Setting& setting, const KnownTrouble& trouble, Reporter& reporter, fs::path directory)
+    : options_(std::move(options)), setting_(setting), trouble_(trouble), reporter_(reporter),
+      directory_(std::move(directory))
+{
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    qtest::write_file(directory_ / "setting.json", setting_.save().dump());
+    // Until the first case that has something to keep, the directory is only a name.
+    kept_ = options_.evidence / fmt::format("{:%Y%m%d-%H%M%S}-{}", fmt::localtime(std::time(nullptr)), getpid());
+}
+
+Runner::~Runner() = default;
+
+Summary Runner::run(const std::vector<const CaseInfo*>& cases)
+{
+    std::vector<const CaseInfo*> queue;
+    for (unsigned i = 0; i < options_.repeat; i++)
+        queue.insert(queue.end(), cases.begin(), cases.end());
+    const auto begin = Deadline::Clock::now();
+    reporter_.begin(setting_.text(), queue.size());
+    std::size_t next = 0;
+    while (next < queue.size() || !running_.empty()) {
+        while (next < queue.size() && running_.size() < std::max(1U, options_.jobs))
+            start(*queue[next++]);
+        const auto ended = [this] {
+            return std::find_if(running_.begin(), running_.end(), [](const Running& one) { return one.ended(); });
+        };
+        // Each case's own alarm bounds this.
+        loop_.until([&] { return ended() != running_.end(); }, Deadline::in(std::chrono::hours(24)), "the end of a case");
+        const auto done = ended();
+        finish(*done);
+        running_.erase(done);
+    }
+    summary_.seconds = std::chrono::duration<double>(Deadline::Clock::now() - begin).count();
+    reporter_.end(summary_);
+    return summary_;
+}
+
+void Runner::start(const CaseInfo& info)
+{
+    // Short, for the sake of sockets' paths.
+    const fs::path directory = directory_ / std::to_string(++started_);
+    std::error_code error;
+    if (!fs::create_directory(directory, error))
+        throw qtest::EnvironmentError(fmt::format("cannot make {}: {}", directory.string(), error.message()));
+    reporter_.started(info);
+    running_.emplace_back(*this, info, directory, qtest::SocketPair());
+}
+
+/// What became of it, its process having ended.
+Outcome Runner::judge(Running& running)
+{
+    const qtest::ExitStatus status = *running.process().exit_status();
+    Outcome outcome;
+    if (running.outcome) {
+        outcome = *running.outcome;
+    } else {
+        outcome.result = Result::failed;
+        outcome.reason = running.overdue
+                             ? fmt::format("the case's process did not end by itself at its deadline of {} s and was killed",
+                                           deadline_of(running.info, running.trouble).count())
+                             : fmt::format("the case's process {} without reporting a result", status.text());
+        outcome.details.set("phase", running.phase);
+    }
+    outcome.seconds = std::chrono::duration<double>(Deadline::Clock::now() - running.begin).count();
+    std::set<pid_t> own;
+    for (const Running& other : running_)
+        own.insert(other.process().pid());
+    const auto strays = end_strays(case_variable, running.directory);
+    reap_adopted(own);
+    if (!strays.empty() && outcome.result == Result::passed) {
+        outcome.result = Result::failed;
+        outcome.reason = fmt::format("the case left a process behind: {} (pid {})", strays[0].command, strays[0].pid);
+    }
+    if (running.trouble && (outcome.result == Result::failed || outcome.result == Result::passed))
+        outcome.known_trouble = running.trouble->text();
+    return outcome;
+}
+
+void Runner::finish(Running& running)
+{
+    Outcome outcome = judge(running);
+    const bool failed = outcome.result == Result::failed || outcome.result == Result::error;
+    if (failed || options_.keep) {
+        const fs::path place = evidence_for(running.info);
+        outcome.evidence = place;
+        keep_evidence(running.directory, place, running.info, setting_, outcome);
+    }
+    std::error_code error;
+    fs::remove_all(running.directory, error);
+    if (error)
+        throw qtest::EnvironmentError(fmt::format("cannot remove {}: {}", running.directory.string(), error.message()));
+    environment_errors_ = environment_errors_ || outcome.result == Result::error;
+    std::size_t& count = outcome.result == Result::skipped                  ? summary_.skipped
+                         : !failed                                          ? summary_.passed
+                         : outcome.known_trouble && !environment_errors_    ? summary_.known_trouble
+                                                                            : summary_.failed;
+    count++;
+    reporter_.finished(running.info, outcome);
+}
+
+/// "/migration/colo/plain/x" → "…/migration.colo.plain.x", and ".2" and so on when it is repeated.
+fs::path Runner::evidence_for(const CaseInfo& info)
+{
+    std::string name = info.path.substr(1);
+    std::replace(name.begin(), name.end(), '/', '.');
+    fs::path place = fs::absolute(kept_ / name);
+    for (int i = 2; fs::exists(place); i++)
+        place.replace_filename(fmt::format("{}.{}", name, i));
+    return place;
+}
+
+} // namespace harness

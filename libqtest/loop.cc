@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "loop.h"
+
+#include <fmt/format.h>
+#include <glib-unix.h>
+
+#include "errors.h"
+
+namespace qtest
+{
+
+namespace
+{
+
+struct Callback {
+    Loop* loop;
+    std::function<void()> function;
+};
+
+gboolean call(gpointer data)
+{
+    auto* callback = static_cast<Callback*>(data);
+    try {
+        callback->function();
+    } catch (...) {
+        callback->loop->fail(std::current_exception());
+    }
+    return G_SOURCE_CONTINUE;
+}
+
+gboolean call_for_fd(gint, GIOCondition, gpointer data) { return call(data); }
+
+void drop(gpointer data) { delete static_cast<Callback*>(data); }
+
+/// True while it lives, and false again however its scope is left.
+class Flag
+{
+  public:
+    explicit Flag(bool& flag) : flag_(flag) { flag_ = true; }
+    Flag(const Flag&) = delete;
+    Flag& operator=(const Flag&) = delete;
+    ~Flag() { flag_ = false; }
+
+  private:
+    bool& flag_;
+};
+
+} // namespace
+
+Watch::~Watch()
+{
+    if (source_) {
+        g_source_destroy(source_);
+        g_source_unref(source_);
+    }
+}
+
+Loop::Loop() : context_(g_main_context_new())
+{
+    g_main_context_push_thread_default(context_);
+}
+
+Loop::~Loop()
+{
+    g_main_context_pop_thread_default(context_);
+    g_main_context_unref(context_);
+}
+
+void Loop::until(const Condition& holds, Deadline deadline, const std::string& what, const LastSeen& last_seen)
+{
+    if (dispatching_)
+        throw StateError("waiting for " + what + " inside a callback of the same loop");
+    const bool limited = limit_ && limit_->end() < deadline.end();
+    const Deadline bound = limited ? *limit_ : deadline;
+    // Only wakes the loop; whether the deadline has passed is asked of the clock below.
+    const Watch alarm = after(bound.left(), [] {});
+    for (;;) {
+        if (failure_)
+            std::rethrow_exception(failure_);
+        if (holds())
+            return;
+        if (bound.passed())
+            break;
+        const Flag flag(dispatching_);
+        g_main_context_iteration(context_, TRUE);
+    }
+    const double seconds = std::chrono::duration<double>(bound.total()).count();
+    std::string text = limited ? fmt::format("awaited {} when the case's deadline of {:.1f} s passed", what, seconds)
+                               : fmt::format("awaited {} for {:.1f} s", what, seconds);
+    if (last_seen)
+        text += "; last seen: " + last_seen();
+    throw Timeout(text);
+}
+
+void Loop::turn()
+{
+    const Flag flag(dispatching_);
+    while (g_main_context_iteration(context_, FALSE)) {
+    }
+}
+
+void Loop::fail(std::exception_ptr failure)
+{
+    if (!failure_)
+        failure_ = std::move(failure);
+    g_main_context_wakeup(context_);
+}
+
+void Loop::forgive() noexcept
+{
+    failure_ = nullptr;
+    limit_.reset();
+}
+
+Watch Loop::watch(int fd, GIOCondition condition, std::function<void()> ready)
+{
+    GSource* source = g_unix_fd_source_new(fd, condition);
+    g_source_set_callback(source, G_SOURCE_FUNC(call_for_fd), new Callback{this, std::move(ready)}, drop);
+    g_source_attach(source, context_);
+    return Watch(source);
+}
+
+Watch Loop::after(std::chrono::milliseconds delay, std::function<void()> expired)
+{
+    GSource* source = g_timeout_source_new(static_cast<guint>(delay.count()));
+    g_source_set_callback(source, call, new Callback{this, std::move(expired)}, drop);
+    g_source_attach(source, context_);
+    return Watch(source);
+}
+
+} // namespace qtest

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "machine.h"
+
+#include <csignal>
+
+#include <fmt/format.h>
+
+#include "errors.h"
+
+namespace qtest
+{
+
+namespace
+{
+
+constexpr int qmp_fd = 3;
+constexpr int qtest_fd = 4;
+constexpr int console_fd = 5;
+
+/// Names the three lines; `socket(id, fd)` says how the character device is reached.
+std::vector<std::string> line_arguments(const std::function<std::string(const char* id, int fd)>& socket)
+{
+    return {"-chardev", socket("qmp", qmp_fd),        "-qmp",       "chardev:qmp",
+            "-chardev", socket("qtest", qtest_fd),    "-qtest",     "chardev:qtest",
+            "-qtest-log", g_getenv("QTEST_LOG") ? "/dev/fd/2" : "/dev/null",
+            "-chardev", socket("serial0", console_fd), "-serial",    "chardev:serial0"};
+}
+
+std::vector<std::string> arguments_of(const Machine::Config& config, std::vector<std::string> lines)
+{
+    std::vector<std::string> all{config.binary, "-nodefaults", "-no-user-config", "-display", "none"};
+    all.insert(all.end(), lines.begin(), lines.end());
+    all.insert(all.end(), config.arguments.begin(), config.arguments.end());
+    return all;
+}
+
+Json traffic_entry(Direction direction, const Json& message)
+{
+    return Json{{direction == Direction::sent ? "sent" : "received", message}};
+}
+
+} // namespace
+
+struct Machine::Lines {
+    SocketPair qmp;
+    SocketPair qtest;
+    SocketPair console;
+
+    std::vector<std::pair<UniqueFd, int>> childs_ends()
+    {
+        std::vector<std::pair<UniqueFd, int>> ends;
+        ends.emplace_back(std::move(qmp.theirs), qmp_fd);
+        ends.emplace_back(std::move(qtest.theirs), qtest_fd);
+        ends.emplace_back(std::move(console.theirs), console_fd);
+        return ends;
+    }
+};
+
+Machine::Machine(Loop& loop, Config config) : Machine(loop, std::move(config), Lines()) {}
+
+Machine::Machine(Loop& loop, Config config, Lines lines)
+    : loop_(loop), config_(std::move(config)), qmp_(loop, config_.name + "'s monitor"),
+      qtest_(loop, config_.name + "'s qtest server"),
+      console_(loop, std::move(lines.console.ours), config_.name, config_.directory / (config_.name + ".console.log")),
+      qmp_log_(config_.directory / (config_.name + ".qmp.jsonl")),
+      qtest_log_(config_.directory / (config_.name + ".qtest.log")),
+      process_(loop,
+               {.arguments = arguments_of(config_, line_arguments([](const char* id, int fd) {
+                                              return fmt::format("socket,id={},fd={}", id, fd);
+                                          })),
+                .output = config_.directory / (config_.name + ".stderr"),
+                .fds = lines.childs_ends()})
+{
+    write_file(config_.directory / (config_.name + ".command-line"), command_line() + "\n");
+    process_.on_exit([this](const ExitStatus& status) { exited(status); });
+    qmp_.on_traffic([this](Direction direction, const Json& message) {
+        qmp_log_.line(traffic_entry(direction, message).dump());
+    });
+    qtest_.on_traffic([this](Direction direction, const std::string& line) {
+        // A dump of guest memory is no evidence anybody reads.
+        qtest_log_.line((direction == Direction::sent ? "> " : "< ") + line.substr(0, 200));
+    });
+    qmp_.on_loss([this] { explain_loss(); });
+    qtest_.on_loss([this] { explain_loss(); });
+    qmp_.start(std::move(lines.qmp.ours));
+    qtest_.start(std::move(lines.qtest.ours));
+}
+
+std::string Machine::verdict(const ExitStatus& status) const
+{
+    std::string text = fmt::format("{}: QEMU {}, which the case did not announce", name(), status.text());
+    if (expected_)
+        text = fmt::format("{}: QEMU {}, but the case announced: {}", name(), status.text(), expected_->text());
+    const std::string words = last_words();
+    return text + (words.empty() ? "; it wrote nothing to stderr" : "; its last words: " + words);
+}
+
+void Machine::exited(const ExitStatus& status)
+{
+    if (status != expected_)
+        loop_.fail(std::make_exception_ptr(TestFailure(verdict(status))));
+}
+
+/// A lost connection mostly means that the process ended: its status is known a moment later, and says more.
+void Machine::explain_loss()
+{
+    try {
+        const ExitStatus status = process_.wait(Deadline::in(std::chrono::seconds(1)), "the end of " + name());
+        throw ConnectionLost(fmt::format("{}: QEMU {}, as announced", name(), status.text()));
+    } catch (const Timeout&) {
+        throw ConnectionLost(name() + ": QEMU closed its sockets but did not exit");
+    }
+}
+
+void Machine::wait_exit(Deadline deadline)
+{
+    const ExitStatus status = process_.wait(deadline, fmt::format("the end of {} ({})", name(),
+                                                                  expected_ ? expected_->text() : "not announced"));
+    if (status != expected_)
+        throw TestFailure(verdict(status));
+}
+
+void Machine::quit(Deadline deadline)
+{
+    if (!expected_)
+        expected_ = ExitStatus::exited(0);
+    // QEMU may be gone before its reply is: the exit status is the verdict.
+    qmp_.send("quit");
+    wait_exit(deadline);
+}
+
+void Machine::kill()
+{
+    expected_ = ExitStatus::signalled(SIGKILL);
+    process_.send_signal(SIGKILL);
+    wait_exit(Deadline::in(std::chrono::seconds(10)));
+}
+
+std::string Machine::command_line() const
+{
+    const auto lines = line_arguments([this](const char* id, int) {
+        return fmt::format("socket,id={},path=/tmp/{}-{}.sock,server=on,wait=off", id, name(), id);
+    });
+    std::string text;
+    for (const std::string& argument : arguments_of(config_, lines)) {
+        const bool plain = argument.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                                      "-_=+:,./@%") == std::string::npos;
+        text += text.empty() ? "" : " ";
+        text += plain && !argument.empty() ? argument : CharPtr(g_shell_quote(argument.c_str())).get();
+    }
+    return text;
+}
+
+std::string Machine::last_words() const
+{
+    std::string text = read_tail(config_.directory / (name() + ".stderr"), 1000);
+    while (!text.empty() && text.back() == '\n')
+        text.pop_back();
+    return text;
+}
+
+} // namespace qtest

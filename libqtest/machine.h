@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Machine: one QEMU process with its monitor (QMP), its qtest server and its first serial line, each handed over as one end
+// of a socket pair, so that there is no path, no port and no accept. Everything it says is kept in files of the directory
+// given: NAME.command-line, NAME.qmp.jsonl, NAME.qtest.log, NAME.console.log, NAME.stderr.
+//
+// A QEMU may end only as announced (quit(), kill(), expect_exit()). Any other end fails every wait of the Loop at once, and
+// so the case, naming the exit status or signal and QEMU's last words.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "console.h"
+#include "process.h"
+#include "qmp_client.h"
+#include "qtest_client.h"
+
+namespace qtest
+{
+
+class Machine
+{
+  public:
+    struct Config {
+        std::string name; // "source", "target": how failure texts call it
+        std::string binary;
+        std::vector<std::string> arguments; // without monitor, qtest and serial line, which are added
+        std::filesystem::path directory;    // must exist
+    };
+
+    /// Starts QEMU and returns at once. Throws EnvironmentError when it cannot be started.
+    Machine(Loop& loop, Config config);
+    Machine(const Machine&) = delete;
+    Machine& operator=(const Machine&) = delete;
+    /// Kills what still runs.
+    ~Machine() = default;
+
+    /// Waits for the monitor's greeting.
+    void await_ready(Deadline deadline) { qmp_.await_running(deadline); }
+
+    const std::string& name() const noexcept { return config_.name; }
+    const Config& config() const noexcept { return config_; }
+    QmpClient& qmp() noexcept { return qmp_; }
+    QtestClient& qtest() noexcept { return qtest_; }
+    Console& console() noexcept { return console_; }
+    Process& process() noexcept { return process_; }
+
+    /// Announces how it will end; nothing more happens here.
+    void expect_exit(ExitStatus status) { expected_ = status; }
+    /// Waits for the announced end. Throws TestFailure when it is another one, Timeout when there is none.
+    void wait_exit(Deadline deadline);
+    /// Ends it by QMP and waits: exit status 0, unless another was announced.
+    void quit(Deadline deadline);
+    /// Ends it by SIGKILL and waits.
+    void kill();
+
+    /// The command line as one can paste it into a shell: the socket pairs replaced by sockets below /tmp.
+    std::string command_line() const;
+    /// The last lines it wrote to stderr.
+    std::string last_words() const;
+
+  private:
+    /// The child's ends, which must stay open until it is started.
+    struct Lines;
+    Machine(Loop& loop, Config config, Lines lines);
+
+    void exited(const ExitStatus& status);
+    void explain_loss();
+    std::string verdict(const ExitStatus& status) const;
+
+    Loop& loop_;
+    Config config_;
+    QmpClient qmp_;
+    QtestClient qtest_;
+    Console console_;
+    LogFile qmp_log_;
+    LogFile qtest_log_;
+    std::optional<ExitStatus> expected_;
+    Process process_;
+};
+
+} // namespace qtest

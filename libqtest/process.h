@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Process: a child started by argument vector, never through a shell. It is in a process group of its own and dies with
+// this process (PDEATHSIG), whatever ends this process; ~Process kills and reaps it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "deadline.h"
+#include "loop.h"
+#include "unique_fd.h"
+
+namespace qtest
+{
+
+struct ExitStatus {
+    static ExitStatus exited(int status) { return {false, status}; }
+    static ExitStatus signalled(int signal) { return {true, signal}; }
+
+    bool by_signal;
+    int number;
+
+    bool operator==(const ExitStatus&) const = default;
+    /// "exited with status 1", "was killed by signal 9 (Killed)".
+    std::string text() const;
+};
+
+class Process
+{
+  public:
+    struct Spec {
+        std::vector<std::string> arguments; // arguments[0] is looked up in PATH unless it has a slash
+        std::filesystem::path output;       // stdout and stderr are appended to it
+        std::vector<std::pair<UniqueFd, int>> fds = {}; // what the child gets, and under which number (3 or more)
+        std::vector<std::pair<std::string, std::string>> environment = {}; // besides what it inherits
+        std::filesystem::path directory = {};                              // to run in; empty: ours
+    };
+
+    /// Throws EnvironmentError when the program cannot be started.
+    Process(Loop& loop, Spec spec);
+    Process(const Process&) = delete;
+    Process& operator=(const Process&) = delete;
+    ~Process();
+
+    pid_t pid() const noexcept { return pid_; }
+    bool running() const noexcept { return !state_->status; }
+    /// Known from the moment it was reaped.
+    const std::optional<ExitStatus>& exit_status() const noexcept { return state_->status; }
+
+    /// Called from the loop when it ends.
+    void on_exit(std::function<void(const ExitStatus&)> callback) { state_->on_exit = std::move(callback); }
+
+    void send_signal(int signal) noexcept;
+    /// Waits for its end. Throws Timeout.
+    ExitStatus wait(Deadline deadline, const std::string& what);
+
+  private:
+    struct State {
+        std::optional<ExitStatus> status;
+        std::function<void(const ExitStatus&)> on_exit;
+    };
+    struct Child;
+
+    Loop& loop_;
+    std::shared_ptr<State> state_; // outlives this in the callback of a wait under way
+    std::unique_ptr<Child> child_;
+    pid_t pid_ = 0;
+};
+
+} // namespace qtest

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "schema.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "machine.h"
+
+namespace qtest
+{
+
+Schema Schema::probe(const std::string& binary, const std::filesystem::path& scratch)
+{
+    // A directory of its own for what the machine logs.
+    std::string directory = (scratch / "probe-XXXXXX").string();
+    if (!g_mkdtemp(directory.data()))
+        throw EnvironmentError(fmt::format("cannot write below {}: {}", scratch.string(), g_strerror(errno)));
+    struct Cleanup {
+        std::filesystem::path path;
+        ~Cleanup()
+        {
+            std::error_code ignored;
+            std::filesystem::remove_all(path, ignored);
+        }
+    } const cleanup{directory};
+
+    Loop loop;
+    Machine machine(loop, {"the probed QEMU", binary, {"-machine", "none"}, directory});
+    try {
+        const auto deadline = Deadline::in(std::chrono::seconds(20));
+        machine.await_ready(deadline);
+        QmpClient& qmp = machine.qmp();
+        Json saved{{"version", qmp.execute("query-version")},
+                   {"architecture", qmp.execute("query-target").at("arch")},
+                   {"schema", qmp.execute("query-qmp-schema")},
+                   {"capabilities", qmp.execute("query-migrate-capabilities")},
+                   {"machines", qmp.execute("query-machines")}};
+        machine.quit(deadline);
+        return Schema(std::move(saved));
+    } catch (const Error& error) {
+        std::string text = error.what();
+        std::replace(text.begin(), text.end(), '\n', ' ');
+        throw EnvironmentError(fmt::format("{} is not usable as a QEMU: {}", binary, text));
+    }
+}
+
+Schema::Schema(Json saved) : saved_(std::move(saved))
+{
+    for (const Json& entity : saved_.at("schema").elements())
+        entities_[entity.at("name").as_string()] = entity;
+}
+
+std::string Schema::version() const
+{
+    const Json version = saved_.at("version/qemu");
+    return fmt::format("{}.{}.{}", version.at("major").as_int(), version.at("minor").as_int(), version.at("micro").as_int());
+}
+
+std::string Schema::package() const
+{
+    return saved_.at("version/package").as_string();
+}
+
+bool Schema::has(const std::string& meta_type, const std::string& name) const
+{
+    const auto entity = entities_.find(name);
+    return entity != entities_.end() && entity->second.at("meta-type").as_string() == meta_type;
+}
+
+bool Schema::has_migration_capability(const std::string& name) const
+{
+    const auto all = saved_.at("capabilities").elements();
+    return std::any_of(all.begin(), all.end(), [&](const Json& one) { return one.at("capability") == Json(name); });
+}
+
+std::optional<std::string> Schema::machine(const std::string& name_or_alias) const
+{
+    for (const Json& one : saved_.at("machines").elements()) {
+        if (one.at("name") == Json(name_or_alias) || one.find("alias") == Json(name_or_alias))
+            return one.at("name").as_string();
+    }
+    return std::nullopt;
+}
+
+} // namespace qtest

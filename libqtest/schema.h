@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Schema: what one QEMU binary can do, in its own words. Everything that differs between versions is asked here, never of a
+// version number. Asking costs one start of QEMU (0.1 s); save() and load() hand the answer to other processes.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "json.h"
+
+namespace qtest
+{
+
+class Schema
+{
+  public:
+    /// Starts the binary with `-machine none` and asks. Throws EnvironmentError, in one line, when it cannot be started, does
+    /// not end well, or is no QEMU. `scratch` must be a writable directory; nothing stays in it.
+    static Schema probe(const std::string& binary, const std::filesystem::path& scratch);
+
+    /// What save() returned, possibly in another process.
+    static Schema load(const Json& saved) { return Schema(saved); }
+    const Json& save() const noexcept { return saved_; }
+
+    /// "11.1.3"
+    std::string version() const;
+    /// The distribution's name for its build; may be empty.
+    std::string package() const;
+    /// "x86_64"
+    std::string architecture() const { return saved_.at("architecture").as_string(); }
+
+    bool has_command(const std::string& name) const { return has("command", name); }
+    bool has_event(const std::string& name) const { return has("event", name); }
+    bool has_migration_capability(const std::string& name) const;
+    /// The machine type's own name ("pc-i440fx-7.2"), given that or an alias of it ("pc"); nothing when it is unknown.
+    std::optional<std::string> machine(const std::string& name_or_alias) const;
+
+  private:
+    explicit Schema(Json saved);
+    bool has(const std::string& meta_type, const std::string& name) const;
+
+    Json saved_;
+    std::map<std::string, Json> entities_; // query-qmp-schema's, by name
+};
+
+} // namespace qtest
