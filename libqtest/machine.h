@@ -52,8 +52,8 @@ class Machine
     void expect_exit(ExitStatus status) { expected_ = status; }
     /// Waits for the announced end. Throws TestFailure when it is another one, Timeout when there is none.
     void wait_exit(Deadline deadline);
-    /// Ends it by QMP and waits: exit status 0, unless another was announced.
-    void quit(Deadline deadline);
+    /// Tells it by QMP to end, with exit status 0 unless another was announced; wait_exit() is to follow.
+    void quit();
     /// Ends it by SIGKILL and waits.
     void kill();
 

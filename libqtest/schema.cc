@@ -36,7 +36,8 @@ Schema Schema::probe(const std::string& binary, const std::filesystem::path& scr
                    {"schema", qmp.execute("query-qmp-schema")},
                    {"capabilities", qmp.execute("query-migrate-capabilities")},
                    {"machines", qmp.execute("query-machines")}};
-        machine.quit(deadline);
+        machine.quit();
+        machine.wait_exit(deadline);
         return Schema(std::move(saved));
     } catch (const Error& error) {
         std::string text = error.what();

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstring>
 #include <regex>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -44,22 +46,37 @@ std::uint32_t word_of(std::uint64_t page, std::uint32_t pass)
     return static_cast<std::uint32_t>(page) * GUEST_PAGE_FACTOR + pass * GUEST_PASS_FACTOR;
 }
 
-/// A page of the test range after `pass` passes.
-Page after_pass(std::uint64_t page, std::uint32_t pass)
+/// What `pass` passes have made of the test range. Pages of one kind differ only by their own part of the word.
+class Passes
 {
-    Page content{};
-    const auto fill = [&](std::uint32_t written_in) {
-        const auto slice = content.begin() + (written_in % GUEST_SLICES) * slice_words;
-        std::fill(slice, slice + slice_words, word_of(page, written_in));
-    };
-    if (kind_of(page) == Kind::rewritten) {
-        for (std::uint32_t n = pass; n > 0 && n + GUEST_SLICES > pass; n--)
-            fill(n);
-    } else if (kind_of(page) == Kind::alternating && pass % 2 == 1) {
-        fill(pass);
+  public:
+    explicit Passes(std::uint32_t pass) : pass_(pass)
+    {
+        for (std::uint32_t n = pass; n > 0 && n + GUEST_SLICES > pass; n--) {
+            const std::size_t slice = (n % GUEST_SLICES) * slice_words;
+            std::fill_n(pass_part_.begin() + slice, slice_words, n * GUEST_PASS_FACTOR);
+            std::fill_n(written_.begin() + slice, slice_words, ~std::uint32_t{0});
+        }
     }
-    return content;
-}
+
+    Page page(std::uint64_t number) const
+    {
+        Page content{};
+        const std::uint32_t page_part = word_of(number, 0);
+        if (kind_of(number) == Kind::rewritten) {
+            for (std::size_t i = 0; i < words; i++)
+                content[i] = (page_part + pass_part_[i]) & written_[i];
+        } else if (kind_of(number) == Kind::alternating && pass_ % 2 == 1) {
+            std::fill_n(content.begin() + (pass_ % GUEST_SLICES) * slice_words, slice_words, word_of(number, pass_));
+        }
+        return content;
+    }
+
+  private:
+    std::uint32_t pass_;
+    Page pass_part_{};
+    Page written_{}; // all ones where a pass has been
+};
 
 /// A page behind the test range.
 Page filled_once(std::uint64_t page)
@@ -71,10 +88,8 @@ Page filled_once(std::uint64_t page)
 }
 
 /// Where the guest was when it stopped: a prefix of the slice's words is of the new pass already.
-Page in_pass(std::uint64_t page, std::uint32_t pass, const std::uint8_t* seen)
+Page half_written(const Page& before, const Page& after, const std::uint8_t* seen)
 {
-    const Page before = after_pass(page, pass - 1);
-    const Page after = after_pass(page, pass);
     Page content = before;
     for (std::size_t i = 0; i < words; i++) {
         if (before[i] == after[i])
@@ -86,13 +101,6 @@ Page in_pass(std::uint64_t page, std::uint32_t pass, const std::uint8_t* seen)
         content[i] = after[i];
     }
     return content;
-}
-
-std::uint32_t note(std::span<const std::uint8_t> ram, std::size_t address)
-{
-    std::uint32_t value;
-    std::memcpy(&value, ram.data() + address, sizeof value);
-    return value;
 }
 
 std::string hex(const std::uint8_t* bytes, std::size_t count)
@@ -109,12 +117,13 @@ std::string origin(const std::uint8_t* seen, std::uint64_t page, const Position&
     Page content;
     std::memcpy(content.data(), seen, sizeof content);
     for (std::uint32_t back = 1; back <= GUEST_SLICES && back < position.pass; back++) {
-        if (content == after_pass(page, position.pass - back))
+        if (content == Passes(position.pass - back).page(page))
             return fmt::format("it is this page as of pass {}", position.pass - back);
     }
+    const Passes now(position.pass);
+    const Passes before(position.pass - 1);
     for (std::uint64_t other = page > 8 ? page - 8 : 0; other <= page + 8; other++) {
-        const bool known = content == after_pass(other, position.pass) || content == after_pass(other, position.pass - 1);
-        if (other != page && kind_of(other) == Kind::rewritten && known)
+        if (other != page && kind_of(other) == Kind::rewritten && (content == now.page(other) || content == before.page(other)))
             return fmt::format("it is page {} (0x{:x})", other, other * GUEST_PAGE);
     }
     if (content == Page{})
@@ -146,42 +155,78 @@ Position parse_position(const std::string& info_registers)
     return {completed, UINT64_MAX};
 }
 
-std::optional<Damage> find_damage(std::span<const std::uint8_t> ram, const Position& position)
+namespace
 {
-    const std::uint64_t test_end = note(ram, GUEST_INFO_TEST_END);
-    const std::uint32_t noted = note(ram, GUEST_INFO_PASS);
+
+/// What the guest notes in low RAM.
+struct Notes {
+    std::uint32_t magic;
+    std::uint32_t pass;
+    std::uint32_t ram_end;
+    std::uint32_t test_end;
+};
+static_assert(GUEST_INFO_PASS == GUEST_INFO + offsetof(Notes, pass));
+static_assert(GUEST_INFO_RAM_END == GUEST_INFO + offsetof(Notes, ram_end));
+static_assert(GUEST_INFO_TEST_END == GUEST_INFO + offsetof(Notes, test_end));
+
+std::optional<Damage> find_damage_in_notes(const Notes& notes, std::uint64_t ram_size, const Position& position)
+{
     const bool between_passes = position.page == UINT64_MAX; // the next pass may be noted already
-    const bool pass_noted = noted == position.pass || (between_passes && noted == position.pass + 1);
-    if (note(ram, GUEST_INFO_MAGIC) != GUEST_MAGIC || note(ram, GUEST_INFO_RAM_END) != ram.size() ||
-        test_end % GUEST_PAGE != 0 || test_end > ram.size() || !pass_noted)
-        return Damage{GUEST_INFO_MAGIC,
-                      fmt::format("the guest's notes at 0x{:x}: expected magic {:08x}, pass {}, RAM end 0x{:x}; seen {:08x}, {}, 0x{:x}",
-                                  GUEST_INFO, GUEST_MAGIC, position.pass, ram.size(), note(ram, GUEST_INFO_MAGIC), noted,
-                                  note(ram, GUEST_INFO_RAM_END))};
-    std::optional<Damage> damage;
+    const bool pass_noted = notes.pass == position.pass || (between_passes && notes.pass == position.pass + 1);
+    const bool test_range = notes.test_end % GUEST_PAGE == 0 && notes.test_end > ram_size / 2 && notes.test_end < ram_size;
+    if (notes.magic == GUEST_MAGIC && pass_noted && notes.ram_end == ram_size && test_range)
+        return std::nullopt;
+    return Damage{GUEST_INFO,
+                  fmt::format("the guest's notes at 0x{:x}: expected magic {:08x}, pass {}, RAM end 0x{:x}; seen {:08x}, {}, "
+                              "0x{:x}, test range to 0x{:x}",
+                              GUEST_INFO, GUEST_MAGIC, position.pass, ram_size, notes.magic, notes.pass, notes.ram_end,
+                              notes.test_end)};
+}
+
+Damage describe(std::uint64_t page, const std::uint8_t* expected, const std::uint8_t* seen, const Position& position)
+{
+    const auto offset = static_cast<std::size_t>(std::mismatch(expected, expected + GUEST_PAGE, seen).first - expected);
+    const std::size_t shown = std::min<std::size_t>(8, GUEST_PAGE - offset);
+    const std::uint64_t address = page * GUEST_PAGE + offset;
+    return {address, fmt::format("guest RAM at 0x{:x}, byte {} of {}: expected {}, seen {} in pass {} ({})", address, offset,
+                                 describe_page(address), hex(expected + offset, shown), hex(seen + offset, shown),
+                                 position.pass, origin(seen, page, position))};
+}
+
+} // namespace
+
+std::optional<Damage> find_damage(const ReadRam& read_ram, std::uint64_t ram_size, const Position& position)
+{
+    Notes notes;
+    read_ram(GUEST_INFO, {reinterpret_cast<std::uint8_t*>(&notes), sizeof notes});
+    std::optional<Damage> damage = find_damage_in_notes(notes, ram_size, position);
+    if (damage)
+        return damage;
+
+    const Passes now(position.pass);
+    const Passes before(position.pass - 1);
     std::size_t more = 0;
-    for (std::uint64_t address = GUEST_RAM_START; address + GUEST_PAGE <= ram.size(); address += GUEST_PAGE) {
+    // A buffer that stays in the cache.
+    std::vector<std::uint8_t> buffer(256 * GUEST_PAGE);
+    for (std::uint64_t address = GUEST_RAM_START; address < ram_size; address += GUEST_PAGE) {
+        const std::size_t in_buffer = (address - GUEST_RAM_START) % buffer.size();
+        if (in_buffer == 0)
+            read_ram(address, std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), ram_size - address)));
         const std::uint64_t page = address / GUEST_PAGE;
-        const std::uint8_t* seen = ram.data() + address;
-        const Page expected = address >= test_end         ? filled_once(page)
-                              : address < position.page   ? after_pass(page, position.pass)
-                              : address == position.page  ? in_pass(page, position.pass, seen)
-                                                          : after_pass(page, position.pass - 1);
+        const std::uint8_t* seen = buffer.data() + in_buffer;
+        const Page expected = address >= notes.test_end  ? filled_once(page)
+                              : address < position.page  ? now.page(page)
+                              : address == position.page ? half_written(before.page(page), now.page(page), seen)
+                                                         : before.page(page);
         const auto* bytes = reinterpret_cast<const std::uint8_t*>(expected.data());
         if (std::memcmp(bytes, seen, GUEST_PAGE) == 0)
             continue;
-        if (damage) {
+        if (damage)
             more++;
-            continue;
-        }
-        const auto offset = static_cast<std::size_t>(std::mismatch(bytes, bytes + GUEST_PAGE, seen).first - bytes);
-        const std::size_t shown = std::min<std::size_t>(8, GUEST_PAGE - offset);
-        damage = Damage{address + offset,
-                        fmt::format("guest RAM at 0x{:x}, byte {} of {}: expected {}, seen {} in pass {} ({})", address + offset,
-                                    offset, describe_page(address), hex(bytes + offset, shown), hex(seen + offset, shown),
-                                    position.pass, origin(seen, page, position))};
+        else
+            damage = describe(page, bytes, seen, position);
     }
-    if (damage && more > 0)
+    if (more > 0)
         damage->text += fmt::format("; {} more page{} wrong", more, more == 1 ? " is" : "s are");
     return damage;
 }

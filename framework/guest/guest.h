@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -36,9 +37,12 @@ struct Damage {
     std::string text;      // where, what was expected, what was seen, how much more is wrong
 };
 
+/// Reads guest RAM at a guest-physical address into all of the buffer.
+using ReadRam = std::function<void(std::uint64_t address, std::span<std::uint8_t> buffer)>;
+
 /// Compares every byte from 1 MiB to the end of RAM, and the guest's own notes below, with what it must be at that position.
-/// `ram` is guest RAM from address 0 on. Nothing: all is well.
-std::optional<Damage> find_damage(std::span<const std::uint8_t> ram, const Position& position);
+/// Nothing: all is well.
+std::optional<Damage> find_damage(const ReadRam& read_ram, std::uint64_t ram_size, const Position& position);
 
 /// Says of an address what it is to the guest: "page 261 (0x105000), always zero".
 std::string describe_page(std::uint64_t address);

@@ -43,10 +43,10 @@ void Case::finish()
     const auto deadline = Deadline::in(std::chrono::seconds(20));
     for (const auto& machine : machines_) {
         if (machine->process().running())
-            machine->quit(deadline);
-        else
-            machine->wait_exit(deadline);
+            machine->quit();
     }
+    for (const auto& machine : machines_)
+        machine->wait_exit(deadline);
 }
 
 } // namespace harness

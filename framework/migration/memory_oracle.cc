@@ -17,21 +17,33 @@ namespace
 
 void compare_ram(Vm& source, Vm& target)
 {
-    const auto expected = source.read_ram();
-    const auto seen = target.read_ram();
+    const auto read_source = source.ram_reader();
+    const auto read_target = target.ram_reader();
+    // Small enough to stay in the cache.
+    std::vector<std::uint8_t> expected(256 * GUEST_PAGE);
+    std::vector<std::uint8_t> seen(expected.size());
     std::size_t differing = 0;
     std::string text;
-    for (std::size_t page = 0; page < expected.size(); page += GUEST_PAGE) {
-        if (std::memcmp(&expected[page], &seen[page], GUEST_PAGE) == 0)
+    for (std::uint64_t address = 0; address < source.ram_size(); address += GUEST_PAGE) {
+        const std::size_t at = address % expected.size();
+        if (at == 0) {
+            const auto size = std::min<std::uint64_t>(expected.size(), source.ram_size() - address);
+            read_source(address, std::span(expected).first(size));
+            read_target(address, std::span(seen).first(size));
+        }
+        if (std::memcmp(&expected[at], &seen[at], GUEST_PAGE) == 0 || differing++ > 0)
             continue;
-        if (differing++ > 0)
-            continue;
-        const auto first = std::mismatch(&expected[page], &expected[page] + GUEST_PAGE, &seen[page]).first - expected.data();
-        const auto at = static_cast<std::size_t>(first);
-        const std::size_t shown = std::min<std::size_t>(8, page + GUEST_PAGE - at);
-        text = fmt::format("guest RAM differs at 0x{:x}, byte {} of {}: {} has {:02x}, {} has {:02x}", at, at - page,
-                           guest::describe_page(page), source.name(), fmt::join(&expected[at], &expected[at] + shown, ""),
-                           target.name(), fmt::join(&seen[at], &seen[at] + shown, ""));
+        const auto offset = static_cast<std::size_t>(
+            std::mismatch(&expected[at], &expected[at] + GUEST_PAGE, &seen[at]).first - &expected[at]);
+        const std::size_t from = at + offset;
+        const std::size_t to = std::min<std::size_t>(from + 8, at + GUEST_PAGE);
+        text = fmt::format("guest RAM differs at 0x{:x}, byte {} of {}: {} has {:02x}, {} has {:02x}", address + offset, offset,
+                           guest::describe_page(address), source.name(),
+                           fmt::join(expected.begin() + static_cast<std::ptrdiff_t>(from),
+                                     expected.begin() + static_cast<std::ptrdiff_t>(to), ""),
+                           target.name(),
+                           fmt::join(seen.begin() + static_cast<std::ptrdiff_t>(from),
+                                     seen.begin() + static_cast<std::ptrdiff_t>(to), ""));
     }
     if (differing > 0)
         throw qtest::TestFailure(fmt::format("{}; {} page{} in all", text, differing, differing == 1 ? "" : "s"));

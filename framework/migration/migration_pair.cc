@@ -199,7 +199,7 @@ void MigrationPair::expect_completed(const Marks& since)
     const auto on_target = statuses(target_, since.target);
     test_.check(on_target == std::vector<std::string>{"active", "completed"},
                 "target: expected migration statuses active, completed; seen " + last_status_text(on_target));
-    source_.expect_run_state("postmigrate");
+    source_.await_run_state("postmigrate");
     expect_same_guest(source_, target_);
     target_.check_ram();
 }

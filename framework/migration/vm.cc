@@ -30,6 +30,15 @@ void Vm::expect_run_state(const std::string& expected)
     test_.check(seen == expected, fmt::format("{}: expected run state '{}', seen '{}'", name(), expected, seen));
 }
 
+void Vm::await_run_state(const std::string& expected)
+{
+    const auto deadline = Deadline::in(usual_timeout);
+    while (run_state() != expected) {
+        if (deadline.passed())
+            expect_run_state(expected);
+    }
+}
+
 void Vm::stop()
 {
     const auto since = mark();
@@ -80,31 +89,25 @@ void Vm::expect_progress(const Progress& since, std::chrono::milliseconds timeou
     }
 }
 
-std::vector<std::uint8_t> Vm::read_ram()
+guest::ReadRam Vm::ram_reader()
 {
     const std::string answer = qmp().hmp("gpa2hva 0");
     static const std::regex form("is (0x[0-9a-f]+)");
     std::smatch match;
     if (!std::regex_search(answer, match, form))
         throw qtest::TestFailure(fmt::format("{}: HMP gpa2hva 0 says no host address: {}", name(), answer));
-    const auto host_address = std::stoull(match[1], nullptr, 16);
-
-    std::vector<std::uint8_t> ram(ram_size_);
-    for (std::size_t done = 0; done < ram.size();) {
-        const iovec here{ram.data() + done, ram.size() - done};
-        const iovec there{reinterpret_cast<void*>(host_address + done), ram.size() - done};
-        const ssize_t size = process_vm_readv(machine_.process().pid(), &here, 1, &there, 1, 0);
-        if (size <= 0)
+    return [this, host_address = std::stoull(match[1], nullptr, 16)](std::uint64_t address, std::span<std::uint8_t> buffer) {
+        const iovec here{buffer.data(), buffer.size()};
+        const iovec there{reinterpret_cast<void*>(host_address + address), buffer.size()};
+        if (process_vm_readv(machine_.process().pid(), &here, 1, &there, 1, 0) != static_cast<ssize_t>(buffer.size()))
             throw qtest::EnvironmentError(fmt::format("{}: cannot read QEMU's memory: {}", name(), std::strerror(errno)));
-        done += static_cast<std::size_t>(size);
-    }
-    return ram;
+    };
 }
 
 void Vm::check_ram()
 {
     const auto position = guest::parse_position(registers());
-    const auto damage = guest::find_damage(read_ram(), position);
+    const auto damage = guest::find_damage(ram_reader(), ram_size_, position);
     test_.check(!damage, fmt::format("{}: {}", name(), damage ? damage->text : ""));
 }
 

@@ -40,6 +40,9 @@ class Vm
     /// The run state, as query-status says it: "running", "postmigrate".
     std::string run_state();
     void expect_run_state(const std::string& expected);
+    /// For the one that no event announces: `postmigrate` follows the status `completed` a moment later. Asks again with each
+    /// answer.
+    void await_run_state(const std::string& expected);
     /// QMP `stop` and its STOP event, QMP `cont` and its RESUME event.
     void stop();
     void cont();
@@ -64,8 +67,8 @@ class Vm
     // The rest needs the VM stopped.
 
     std::size_t ram_size() const noexcept { return ram_size_; }
-    /// All of guest RAM, from guest-physical address 0 on.
-    std::vector<std::uint8_t> read_ram();
+    /// Reads guest RAM at a guest-physical address into all of the buffer, directly from QEMU's memory.
+    guest::ReadRam ram_reader();
     /// The first CPU's registers, as HMP `info registers` prints them.
     std::string registers() { return qmp().hmp("info registers"); }
     /// Holds every byte of RAM against what the guest must have written by now. Throws qtest::TestFailure naming the first
