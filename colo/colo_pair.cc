@@ -53,11 +53,8 @@ void ColoPair::reach_colo()
     begin_ = pair_.migrate(pair_.listen("tcp:127.0.0.1:0"));
     pair_.wait_status(pair_.source(), "colo", begin_.source);
     vm(Side::secondary).wait_event("RESUME", {}, begin_.target);
-    for (const Side side : {Side::primary, Side::secondary}) {
-        const Json status = vm(side).qmp().execute("query-colo-status");
-        test_.check(status.at("mode") == Json(name_of(side)),
-                    fmt::format("{}: expected COLO mode '{}', seen {}", vm(side).name(), name_of(side), status.dump()));
-    }
+    for (const Side side : {Side::primary, Side::secondary})
+        expect_colo_status(side, {{"mode", name_of(side)}, {"last-mode", "none"}});
 }
 
 void ColoPair::expect_checkpoints(int count)
@@ -101,7 +98,7 @@ void ColoPair::enter_checkpoint()
 void ColoPair::yank(Side survivor)
 {
     test_.phase(fmt::format("failover to the {}", name_of(survivor)));
-    failover_ = vm(survivor).mark();
+    failover_ = {vm(Side::primary).mark(), vm(Side::secondary).mark()};
     vm(survivor).qmp().execute_oob("yank", {{"instances", Json::array({Json{{"type", "migration"}}})}});
 }
 
@@ -113,16 +110,50 @@ void ColoPair::lose_heartbeat(Side survivor)
 void ColoPair::expect_takeover(Side survivor)
 {
     Vm& alive = vm(survivor);
-    alive.wait_event("COLO_EXIT", Json{{"mode", name_of(survivor)}}, failover_);
-    pair_.wait_status(alive, "completed", failover_);
-    const Json status = alive.qmp().execute("query-colo-status");
-    test_.check(status.matches({{"mode", "none"}, {"last-mode", name_of(survivor)}}),
-                fmt::format("{}: expected COLO mode 'none' and last-mode '{}', seen {}", alive.name(), name_of(survivor), status.dump()));
+    const auto since = survivor == Side::primary ? failover_.source : failover_.target;
+    const auto exit = alive.wait_event("COLO_EXIT", Json{{"mode", name_of(survivor)}}, since);
+    pair_.wait_status(alive, "completed", since);
+    // The event says "error" when COLO noticed the cut connection before the failover command, "request" when after.
+    const Json reason = exit.data.at("reason");
+    test_.check(reason == Json("request") || reason == Json("error"),
+                fmt::format("{}: expected COLO_EXIT with reason 'request' or 'error', seen {}", alive.name(), reason.dump()));
+    expect_colo_status(survivor, {{"mode", "none"}, {"last-mode", name_of(survivor)}, {"reason", "request"}});
+    expect_abandoned(survivor == Side::primary ? Side::secondary : Side::primary);
     test_.phase(fmt::format("the {} goes on alone", name_of(survivor)));
     alive.expect_run_state("running");
     alive.expect_progress();
+    expect_out_of_colo(alive);
     alive.stop();
     alive.check_ram();
+}
+
+void ColoPair::expect_colo_status(Side side, const Json& expected)
+{
+    const Json seen = vm(side).qmp().execute("query-colo-status");
+    test_.check(seen.matches(expected),
+                fmt::format("{}: expected COLO status {}, seen {}", vm(side).name(), expected.dump(), seen.dump()));
+}
+
+/// The side that lost its peer and is not told what to do tells of the loss, and waits for the command.
+void ColoPair::expect_abandoned(Side side)
+{
+    const auto since = side == Side::primary ? failover_.source : failover_.target;
+    vm(side).wait_event("COLO_EXIT", Json{{"mode", name_of(side)}, {"reason", "error"}}, since);
+    expect_colo_status(side, {{"mode", name_of(side)}, {"last-mode", "none"}});
+}
+
+void ColoPair::expect_out_of_colo(Vm& vm)
+{
+    try {
+        vm.qmp().execute("x-colo-lost-heartbeat");
+    } catch (const qtest::CommandError& error) {
+        const std::string expected = "VM is not in COLO mode"; // QEMU's migration/colo-failover.c
+        test_.check(error.description() == expected, fmt::format("{}: expected a second x-colo-lost-heartbeat to be refused with "
+                                                                 "'{}', seen '{}'",
+                                                                 vm.name(), expected, error.description()));
+        return;
+    }
+    throw qtest::TestFailure(vm.name() + ": a second x-colo-lost-heartbeat, after the failover, was accepted");
 }
 
 } // namespace colo

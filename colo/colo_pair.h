@@ -33,16 +33,20 @@ class ColoPair
     void yank(Side survivor);
     /// Tells the survivor that its peer is dead.
     void lose_heartbeat(Side survivor);
-    /// Holds that the survivor has left COLO for good, runs, and is whole: its guest goes on and every byte of its RAM is right.
+    /// Holds that the survivor has left COLO for good, runs, and is whole: its guest goes on and every byte of its RAM is
+    /// right; and that the other side has noticed the loss and waits, still in COLO.
     void expect_takeover(Side survivor);
 
   private:
     void expect_checkpoint(int number);
+    void expect_colo_status(Side side, const migration::Json& expected);
+    void expect_abandoned(Side side);
+    void expect_out_of_colo(migration::Vm& vm);
 
     harness::Case& test_;
     migration::MigrationPair pair_;
     migration::MigrationPair::Marks begin_{};
-    migration::EventLog::Mark failover_ = 0; // on the survivor
+    migration::MigrationPair::Marks failover_{};
 };
 
 } // namespace colo

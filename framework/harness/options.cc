@@ -33,6 +33,22 @@ std::string string(char* text)
     return text ? text : "";
 }
 
+/// GOption knows `-j 2` only; hands also type `-j2` and, as for GLib's own test programs, `-p=/path`.
+std::vector<std::string> split_attached_values(int argc, char** argv)
+{
+    std::vector<std::string> arguments;
+    for (int i = 0; i < argc; i++) {
+        const std::string argument = argv[i];
+        if (argument.size() > 2 && argument[0] == '-' && std::string_view("jpsm").find(argument[1]) != std::string_view::npos) {
+            arguments.push_back(argument.substr(0, 2));
+            arguments.push_back(argument.substr(argument[2] == '=' ? 3 : 2));
+        } else {
+            arguments.push_back(argument);
+        }
+    }
+    return arguments;
+}
+
 constexpr const char* summary =
     "Tests live migration and COLO of a QEMU, or of a pair of them.\n"
     "\n"
@@ -84,6 +100,13 @@ Options Options::parse(int argc, char** argv)
     g_option_context_set_description(context.get(), description);
     g_option_context_add_main_entries(context.get(), entries, nullptr);
     qtest::ErrorSlot error;
+    std::vector<std::string> arguments = split_attached_values(argc, argv);
+    std::vector<char*> pointers;
+    for (std::string& argument : arguments)
+        pointers.push_back(argument.data());
+    argc = static_cast<int>(pointers.size());
+    pointers.push_back(nullptr);
+    argv = pointers.data();
     if (!g_option_context_parse(context.get(), &argc, &argv, error.out()))
         throw qtest::EnvironmentError(error.text() + " (--help tells the options)");
     if (argc > 1)
