@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A thin front for Meson: `make run` and `make check` do all their own set-up.
+
+.PHONY: run check build clean setup qemu
+
+# The COLO failovers and three live migrations, on a QEMU that can do COLO.
+run: qemu
+	build/migration-test --progress -p /migration/colo -p /migration/precopy
+
+# All tests: the suite on the newest QEMU, its smoke set on every other one at hand, and the suite's own tests.
+check: qemu
+	meson test -C build --print-errorlogs
+
+build: setup
+	@[ -f build/build.ninja ] || meson setup build
+	@ninja -C build --quiet
+
+# A QEMU named by the user is the one that is tested.
+qemu: build
+	@[ -n "$$QTEST_QEMU_BINARY$$QTEST_QEMU_BINARY_SRC$$QTEST_QEMU_BINARY_DST" ] || scripts/get-colo-qemu
+
+setup:
+	@scripts/setup
+
+clean:
+	rm -rf build

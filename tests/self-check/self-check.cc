@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Do the oracles see? Each case here breaks one thing that a check of the suite looks at, on real VMs, and passes only when the
+// check fails and names the place. A check that cannot fail would be found here.
+#include <csignal>
+
+#include <fmt/format.h>
+
+#include "colo_pair.h"
+#include "errors.h"
+#include "main.h"
+#include "memory_oracle.h"
+
+namespace
+{
+
+using colo::Channels;
+using colo::ColoPair;
+using colo::Side;
+using harness::Case;
+using migration::Deadline;
+using migration::MigrationPair;
+using migration::Vm;
+
+/// Passes when `check` throws and its text has every one of `parts`.
+void expect_noticed(Case& test, const std::vector<std::string>& parts, const std::function<void()>& check)
+{
+    try {
+        check();
+    } catch (const qtest::Error& error) {
+        const std::string text = error.what();
+        for (const std::string& part : parts)
+            test.check(text.find(part) != std::string::npos, fmt::format("the failure does not say '{}': {}", part, text));
+        return;
+    }
+    throw qtest::TestFailure("what was broken was not noticed");
+}
+
+/// For checks that can only fail by running out of time.
+class ShortDeadlines
+{
+  public:
+    ShortDeadlines() { Deadline::set_scale(before_ * 0.1); }
+    ShortDeadlines(const ShortDeadlines&) = delete;
+    ShortDeadlines& operator=(const ShortDeadlines&) = delete;
+    ~ShortDeadlines() { Deadline::set_scale(before_); }
+
+  private:
+    double before_ = Deadline::scale();
+};
+
+/// Source and target after a whole migration, both stopped.
+void migrated(MigrationPair& pair)
+{
+    pair.source().stop();
+    const auto marks = pair.migrate(pair.listen("tcp:127.0.0.1:0"));
+    pair.expect_completed(marks);
+}
+
+// A page of the test range and its byte in the middle, behind the slices of the first passes.
+constexpr std::uint64_t page = 0x1230000; // rewritten in each pass
+constexpr std::uint64_t byte_in_page = page + 0x7f3;
+
+void changed_byte(Case& test)
+{
+    MigrationPair pair(test, {});
+    migrated(pair);
+    auto& qtest = pair.target().machine().qtest();
+    qtest.writeb(byte_in_page, static_cast<std::uint8_t>(qtest.readb(byte_in_page) ^ 0x10));
+    const std::vector<std::string> place{fmt::format("0x{:x}", byte_in_page), "byte 2035 of page 4656", "1 page in all"};
+    expect_noticed(test, place, [&] { migration::expect_same_guest(pair.source(), pair.target()); });
+    expect_noticed(test, {place[0], place[1]}, [&] { pair.target().check_ram(); });
+}
+
+void changed_byte_outside_test_range(Case& test)
+{
+    MigrationPair pair(test, {});
+    migrated(pair);
+    for (const std::uint64_t address : {std::uint64_t{0x3fff123}, std::uint64_t{0x3f000}}) {
+        auto& qtest = pair.target().machine().qtest();
+        const auto before = qtest.readb(address);
+        qtest.writeb(address, static_cast<std::uint8_t>(before + 1));
+        expect_noticed(test, {fmt::format("0x{:x}", address)}, [&] { migration::expect_same_guest(pair.source(), pair.target()); });
+        qtest.writeb(address, before);
+    }
+    migration::expect_same_guest(pair.source(), pair.target());
+}
+
+void changed_register(Case& test)
+{
+    MigrationPair pair(test, {});
+    migrated(pair);
+    pair.target().cont();
+    pair.target().expect_progress();
+    pair.target().stop();
+    expect_noticed(test, {"CPU registers differ"}, [&] { migration::expect_same_guest(pair.source(), pair.target()); });
+}
+
+void take_over(ColoPair& vms, Side survivor)
+{
+    vms.reach_colo();
+    vms.expect_checkpoints(1);
+    vms.yank(survivor);
+    vms.lose_heartbeat(survivor);
+    vms.expect_takeover(survivor);
+}
+
+void neighbours_page(Case& test, Side survivor)
+{
+    ColoPair vms(test, Channels::plain);
+    take_over(vms, survivor);
+    auto& qtest = vms.vm(survivor).machine().qtest();
+    qtest.write(page, qtest.read(page + GUEST_PAGE, GUEST_PAGE));
+    expect_noticed(test, {fmt::format("page {} (0x{:x}", page / GUEST_PAGE, page), "it is page 4657"},
+                   [&] { vms.vm(survivor).check_ram(); });
+}
+
+void stale_page(Case& test, Side survivor)
+{
+    ColoPair vms(test, Channels::plain);
+    take_over(vms, survivor);
+    Vm& alive = vms.vm(survivor);
+    const auto old = alive.machine().qtest().read(page, GUEST_PAGE);
+    alive.cont();
+    alive.expect_progress();
+    alive.stop();
+    alive.machine().qtest().write(page, old);
+    expect_noticed(test, {fmt::format("page {} (0x{:x}", page / GUEST_PAGE, page), "it is this page as of pass"},
+                   [&] { alive.check_ram(); });
+}
+
+void stopped_survivor(Case& test)
+{
+    ColoPair vms(test, Channels::plain);
+    take_over(vms, Side::primary); // and expect_takeover() leaves it stopped
+    Vm& alive = vms.vm(Side::primary);
+    test.check(alive.machine().console().since(0).find('B') != std::string::npos, "no old B in the log: the case shows nothing");
+    const ShortDeadlines in_force;
+    expect_noticed(test, {"source: the guest makes no progress", "0 bytes since the mark"}, [&] { alive.expect_progress(); });
+}
+
+void failover_left_out(Case& test, Side survivor)
+{
+    ColoPair vms(test, Channels::plain);
+    vms.reach_colo();
+    vms.expect_checkpoints(1);
+    vms.yank(survivor);
+    const ShortDeadlines in_force;
+    expect_noticed(test, {"migration status 'completed'"}, [&] { vms.expect_takeover(survivor); });
+}
+
+/// Without failover there is a checkpoint to come, and RAM of the secondary that differs until then.
+void checkpoint_left_out(Case& test)
+{
+    ColoPair vms(test, Channels::plain);
+    vms.reach_colo();
+    vms.vm(Side::primary).qmp().execute("migrate-set-parameters", {{"x-checkpoint-delay", 60'000}});
+    vms.expect_checkpoints(1); // the one whose delay had begun
+    const ShortDeadlines in_force;
+    expect_noticed(test, {"event STOP of target"}, [&] { vms.expect_checkpoints(1); });
+}
+
+void wrong_exit_announced(Case& test)
+{
+    MigrationPair pair(test, {});
+    migrated(pair);
+    pair.source().machine().expect_exit(qtest::ExitStatus::signalled(SIGKILL));
+    pair.target().machine().process().send_signal(SIGKILL);
+    expect_noticed(test, {"target: QEMU was killed by signal 9 (Killed), which the case did not announce"},
+                   [&] { pair.target().wait_event("RESUME", {}, pair.target().mark()); });
+    test.loop().forgive();
+    pair.target().machine().expect_exit(qtest::ExitStatus::signalled(SIGKILL));
+    // The other half: an announced end that is another one.
+    pair.source().machine().process().send_signal(SIGTERM);
+    expect_noticed(test, {"source: QEMU exited with status 0, but the case announced: was killed by signal 9 (Killed)"},
+                   [&] { test.finish(); });
+    test.loop().forgive();
+    pair.source().machine().expect_exit(qtest::ExitStatus::exited(0));
+}
+
+/// A migration that could end before anything was written again must not pass for a live one.
+void nothing_resent(Case& test)
+{
+    MigrationPair pair(test, {});
+    migrated(pair);
+    expect_noticed(test, {"expected pages to be sent again"}, [&] { pair.expect_pages_resent(); });
+}
+
+void register_cases(harness::Registry& registry)
+{
+    const auto add = [&](const char* path, const char* summary, std::function<void(Case&)> run) {
+        registry.add({.path = std::string("/self-check/") + path, .summary = summary, .run = std::move(run)});
+    };
+    add("ram/changed_byte", "a byte of the target's RAM changed", changed_byte);
+    add("ram/changed_byte_outside_test_range", "a byte in RAM that is written once, or never", changed_byte_outside_test_range);
+    add("ram/nothing_resent", "a migration without a page sent twice", nothing_resent);
+    add("cpu/changed_register", "the target's CPU elsewhere", changed_register);
+    add("survivor/primary/neighbours_page", "a page replaced by the next", [](Case& t) { neighbours_page(t, Side::primary); });
+    add("survivor/secondary/neighbours_page", "a page replaced by the next", [](Case& t) { neighbours_page(t, Side::secondary); });
+    add("survivor/primary/stale_page", "a page as of some passes ago", [](Case& t) { stale_page(t, Side::primary); });
+    add("survivor/secondary/stale_page", "a page as of some passes ago", [](Case& t) { stale_page(t, Side::secondary); });
+    add("survivor/stopped", "a survivor that does not run", stopped_survivor);
+    add("failover/primary_left_out", "no failover command", [](Case& t) { failover_left_out(t, Side::primary); });
+    add("failover/secondary_left_out", "no failover command", [](Case& t) { failover_left_out(t, Side::secondary); });
+    add("checkpoint/left_out", "no checkpoint", checkpoint_left_out);
+    add("exit/wrong_one_announced", "QEMU ends other than announced", wrong_exit_announced);
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    harness::Registry registry;
+    register_cases(registry);
+    return harness::main(argc, argv, registry, R"({"entries": [
+        {"cases": "/self-check/survivor", "qemu": {"before": "10.2"}, "what": "COLO is broken", "reference": "known-trouble.json", "deadline_s": 10},
+        {"cases": "/self-check/failover", "qemu": {"before": "10.2"}, "what": "COLO is broken", "reference": "known-trouble.json", "deadline_s": 10},
+        {"cases": "/self-check/checkpoint", "qemu": {"before": "10.2"}, "what": "COLO is broken", "reference": "known-trouble.json", "deadline_s": 10}]})");
+}
