@@ -32,8 +32,9 @@ json_object* made(json_object* value)
     return value;
 }
 
-/// An integer beyond 64 bits, which json-c would clamp: found by comparing what it kept with what was written.
-void check_integers_exact(std::string_view text)
+/// What json-c 0.16 lets pass even when told to be strict: integers beyond 64 bits, which it clamps, and strings in single
+/// quotes. `text` is JSON otherwise.
+void refuse_leniency(std::string_view text)
 {
     bool in_string = false;
     for (std::size_t i = 0; i < text.size(); i++) {
@@ -49,6 +50,8 @@ void check_integers_exact(std::string_view text)
             in_string = true;
             continue;
         }
+        if (c == '\'')
+            throw JsonError("no JSON: a single quote at byte " + std::to_string(i));
         if (c != '-' && (c < '0' || c > '9'))
             continue;
         const std::size_t end = std::min(text.find_first_not_of("-+.eE0123456789", i), text.size());
@@ -130,7 +133,7 @@ Json Json::parse(std::string_view text)
     Json result(Adopt{}, value);
     if (text.find_first_not_of(" \t\r\n", std::min(stopped, text.size())) != std::string_view::npos)
         throw JsonError("no JSON: more than one value, the second at byte " + std::to_string(stopped));
-    check_integers_exact(text);
+    refuse_leniency(text);
     return result;
 }
 

@@ -106,7 +106,7 @@ void Machine::explain_loss()
 {
     try {
         const ExitStatus status = process_.wait(Deadline::in(std::chrono::seconds(1)), "the end of " + name());
-        throw ConnectionLost(fmt::format("{}: QEMU {}, as announced", name(), status.text()));
+        throw ConnectionLost(fmt::format("{}: QEMU {}", name(), status.text()));
     } catch (const Timeout&) {
         throw ConnectionLost(name() + ": QEMU closed its sockets but did not exit");
     }

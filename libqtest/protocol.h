@@ -52,6 +52,7 @@ class Protocol
         require(Runstate::idle, "start a session");
         loss_.reset();
         splitter_ = LineSplitter(line_limit_);
+        on_start();
         runstate_ = Runstate::connecting;
         channel_.emplace(loop_, std::move(socket),
                          Channel::Handlers{[this](std::string_view bytes) { receive(bytes); },
@@ -90,6 +91,8 @@ class Protocol
     // What a line means, and how a message is written (without the line's end). decode() throws an Error when it cannot.
     virtual M decode(std::string_view line) = 0;
     virtual std::string encode(const M& message) = 0;
+    /// A session begins: nothing of an earlier one counts any more.
+    virtual void on_start() {}
     /// Whether the session runs only after on_handshake() said so.
     virtual bool needs_handshake() const { return false; }
     /// A message while connecting. True: the session runs. May throw: the session is lost.

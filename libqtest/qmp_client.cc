@@ -34,6 +34,14 @@ Json QmpClient::decode(std::string_view line)
     return message;
 }
 
+void QmpClient::on_start()
+{
+    greeting_ = {};
+    out_of_band_ = false;
+    replies_.clear();
+    abandoned_.clear();
+}
+
 std::string QmpClient::next_id()
 {
     return fmt::format("libqtest-{}", ++last_id_);

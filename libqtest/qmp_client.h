@@ -71,6 +71,7 @@ class QmpClient : public Protocol<Json>
   protected:
     Json decode(std::string_view line) override;
     std::string encode(const Json& message) override { return message.dump(); }
+    void on_start() override;
     bool needs_handshake() const override { return true; }
     bool on_handshake(const Json& message) override;
     void on_message(Json message) override;
@@ -83,7 +84,7 @@ class QmpClient : public Protocol<Json>
     bool out_of_band_ = false;
     std::uint64_t last_id_ = 0;
     std::map<std::string, std::optional<Json>> replies_; // by id, empty until it came
-    std::set<std::string> abandoned_;
+    std::set<std::string> abandoned_;                    // ids whose reply nobody waits for any more
 };
 
 } // namespace qtest

@@ -39,6 +39,13 @@ std::uint64_t parse_number(const std::string& text, const std::string& command)
 
 QtestClient::QtestClient(Loop& loop, std::string name) : Protocol(loop, std::move(name), line_limit) {}
 
+void QtestClient::on_start()
+{
+    replies_.clear();
+    irqs_.clear();
+    overdue_ = 0;
+}
+
 void QtestClient::on_message(std::string line)
 {
     if (line.empty())

@@ -75,6 +75,7 @@ class QtestClient : public Protocol<std::string>
     std::string command(const std::string& line);
 
   protected:
+    void on_start() override;
     std::string decode(std::string_view line) override { return std::string(line); }
     std::string encode(const std::string& line) override { return line; }
     void on_message(std::string line) override;

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "qemu_binary.h"
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "errors.h"
+#include "glib_ptr.h"
+
+namespace fs = std::filesystem;
+
+namespace qtest
+{
+
+namespace
+{
+
+std::string variable(const char* name)
+{
+    const char* value = g_getenv(name);
+    return value ? value : "";
+}
+
+/// Two numbers of a version directory's name, for "newest"; {0, 0} when it is none.
+std::array<int, 2> version_of(const fs::path& directory)
+{
+    std::array<int, 2> version{};
+    if (std::sscanf(directory.filename().c_str(), "%d.%d", &version[0], &version[1]) != 2)
+        return {};
+    return version;
+}
+
+/// What scripts/get-qemu brought; a tree without its mark is not whole.
+std::string newest_brought()
+{
+    const std::string name = std::string("qemu-system-") + architecture;
+    std::error_code error;
+    for (fs::path above = fs::read_symlink("/proc/self/exe", error).parent_path(); !above.empty();
+         above = above == above.root_path() ? fs::path() : above.parent_path()) {
+        fs::path best;
+        for (const auto& entry : fs::directory_iterator(above / ".qemu", error)) {
+            if (fs::exists(entry.path() / ".whole", error) && version_of(entry.path()) > version_of(best))
+                best = entry.path();
+        }
+        if (!best.empty())
+            return best / "usr/bin" / name;
+    }
+    return {};
+}
+
+std::string find_program(const std::string& name, const std::string& origin)
+{
+    const CharPtr found(g_find_program_in_path(name.c_str()));
+    if (found)
+        return fs::absolute(found.get()).string();
+    std::error_code error;
+    const bool there = fs::exists(name, error);
+    throw EnvironmentError(fmt::format("{}: {} ({})", name,
+                                              !there                            ? "no such program"
+                                              : fs::is_directory(name, error)   ? "is a directory, not a QEMU"
+                                                                                : "is not an executable program",
+                                              origin));
+}
+
+} // namespace
+
+std::string qemu_binary(const char* side)
+{
+    for (const char* name : {side, "QTEST_QEMU_BINARY"}) {
+        if (const std::string given = name ? variable(name) : ""; !given.empty())
+            return find_program(given, std::string("from ") + name);
+    }
+    if (const std::string brought = newest_brought(); !brought.empty())
+        return brought;
+    return find_program(std::string("qemu-system-") + architecture,
+                        "from PATH; name one in QTEST_QEMU_BINARY, install qemu-system-x86, or run scripts/get-qemu 11.1");
+}
+
+} // namespace qtest
