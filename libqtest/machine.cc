@@ -80,8 +80,8 @@ Machine::Machine(Loop& loop, Config config, Lines lines)
         // A dump of guest memory is no evidence anybody reads.
         qtest_log_.line((direction == Direction::sent ? "> " : "< ") + line.substr(0, 200));
     });
-    qmp_.on_loss([this] { explain_loss(); });
-    qtest_.on_loss([this] { explain_loss(); });
+    qmp_.on_loss([this](const std::string& cause) { explain_loss(cause); });
+    qtest_.on_loss([this](const std::string& cause) { explain_loss(cause); });
     qmp_.start(std::move(lines.qmp.ours));
     qtest_.start(std::move(lines.qtest.ours));
 }
@@ -102,13 +102,13 @@ void Machine::exited(const ExitStatus& status)
 }
 
 /// A lost connection mostly means that the process ended: its status is known a moment later, and says more.
-void Machine::explain_loss()
+void Machine::explain_loss(const std::string& cause)
 {
     try {
         const ExitStatus status = process_.wait(Deadline::in(std::chrono::seconds(1)), "the end of " + name());
-        throw ConnectionLost(fmt::format("{}: QEMU {}", name(), status.text()));
+        throw ConnectionLost(fmt::format("{}: QEMU {} ({})", name(), status.text(), cause));
     } catch (const Timeout&) {
-        throw ConnectionLost(name() + ": QEMU closed its sockets but did not exit");
+        throw ConnectionLost(fmt::format("{}: the connection is lost ({}), but QEMU did not exit", name(), cause));
     }
 }
 

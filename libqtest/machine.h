@@ -68,7 +68,7 @@ class Machine
     Machine(Loop& loop, Config config, Lines lines);
 
     void exited(const ExitStatus& status);
-    void explain_loss();
+    void explain_loss(const std::string& cause);
     std::string verdict(const ExitStatus& status) const;
 
     Loop& loop_;

@@ -43,8 +43,8 @@ class Protocol
     /// Sees every message, in the order of the wire, handshake included.
     void on_traffic(Traffic traffic) { traffic_ = std::move(traffic); }
     /// Is asked, outside any callback, before a blocking verb throws ConnectionLost: whoever knows more of the peer (the
-    /// exit status of its process) may wait for that and throw it instead.
-    void on_loss(std::function<void()> inquire) { inquire_ = std::move(inquire); }
+    /// exit status of its process) may wait for that and throw it instead. It is given the cause as seen here.
+    void on_loss(std::function<void(const std::string& cause)> inquire) { inquire_ = std::move(inquire); }
 
     /// Begins a session over a connected socket and returns at once. Throws StateError unless idle.
     void start(UniqueFd socket)
@@ -133,9 +133,10 @@ class Protocol
 
     [[noreturn]] void throw_lost(const std::string& when = {}) const
     {
+        const std::string cause = loss_.value_or("disconnected");
         if (inquire_)
-            inquire_();
-        throw ConnectionLost(name_ + ": " + loss_.value_or("disconnected") + when);
+            inquire_(cause);
+        throw ConnectionLost(name_ + ": " + cause + when);
     }
 
     void receive(std::string_view bytes)
@@ -168,6 +169,8 @@ class Protocol
     {
         try {
             step();
+        } catch (const EnvironmentError&) {
+            throw; // not the peer's doing: a log that cannot be written
         } catch (const Error& error) {
             lose(error.what());
         }
@@ -190,7 +193,7 @@ class Protocol
     Runstate runstate_ = Runstate::idle;
     std::optional<std::string> loss_;
     Traffic traffic_;
-    std::function<void()> inquire_;
+    std::function<void(const std::string&)> inquire_;
 };
 
 } // namespace qtest

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstddef>
 #include <cstring>
-#include <regex>
 #include <vector>
 
 #include <fmt/format.h>
@@ -135,14 +135,31 @@ std::string origin(const std::uint8_t* seen, std::uint64_t page, const Position&
 
 std::span<const std::uint8_t> x86_image() { return x86_rom; }
 
+namespace
+{
+
+/// The value of a 32-bit register, "EBX=0000001f"; nothing when it is not shown so.
+std::optional<std::uint32_t> value_of(const std::string& info_registers, const std::string& name)
+{
+    const std::size_t at = info_registers.find(name + "=");
+    std::uint32_t value = 0;
+    if (at == std::string::npos)
+        return std::nullopt;
+    const char* begin = info_registers.data() + at + name.size() + 1;
+    const char* end = info_registers.data() + info_registers.size();
+    return std::from_chars(begin, end, value, 16).ptr == begin + 8 ? std::optional(value) : std::nullopt;
+}
+
+} // namespace
+
 Position parse_position(const std::string& info_registers)
 {
-    static const std::regex in_32_bit_mode("EBX=([0-9a-f]{8})[^]*ESI=([0-9a-f]{8})");
-    std::smatch match;
-    if (!std::regex_search(info_registers, match, in_32_bit_mode))
+    const auto ebx = value_of(info_registers, "EBX");
+    const auto esi = value_of(info_registers, "ESI");
+    if (!ebx || !esi)
         throw qtest::TestFailure("the guest's CPU is not in 32-bit mode: " + info_registers.substr(0, 200));
-    const auto pass = static_cast<std::uint32_t>(std::stoul(match[1], nullptr, 16));
-    const std::uint64_t page = std::stoul(match[2], nullptr, 16);
+    const std::uint32_t pass = *ebx;
+    const std::uint64_t page = *esi;
     if (page >= GUEST_RAM_START) {
         if (pass == 0 || page % GUEST_PAGE != 0)
             throw qtest::TestFailure(fmt::format("the guest is not in its passes: EBX={:08x} ESI={:08x}", pass, page));

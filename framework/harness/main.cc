@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "main.h"
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 
 #include <fmt/format.h>
+#include <glib.h>
 #include <unistd.h>
 
 #include "case_process.h"
@@ -36,14 +39,16 @@ void list(const Registry& registry)
         fmt::print("{}\n", info.path);
 }
 
-/// Better told before an hour of running than when there is something to keep.
+/// Better told before an hour of running than when there is something to keep. Tried, not asked: /proc says yes to root.
 void require_writable(fs::path place)
 {
     place = fs::absolute(place);
     while (!fs::exists(place))
         place = place.parent_path();
-    if (!fs::is_directory(place) || access(place.c_str(), W_OK) != 0)
-        throw qtest::EnvironmentError(fmt::format("--evidence: cannot write to {}", place.string()));
+    std::string trial = place / "migration-test-XXXXXX";
+    if (!g_mkdtemp(trial.data()))
+        throw qtest::EnvironmentError(fmt::format("--evidence: cannot write to {}: {}", place.string(), std::strerror(errno)));
+    fs::remove(trial);
 }
 
 int be_case(const Registry& registry, const Options& options)

@@ -52,7 +52,7 @@ class Runner::Running
                    {[this](std::string_view bytes) {
                         splitter_.feed(bytes, [this](std::string_view text) { report(text); });
                     },
-                    [this](const std::string&) { reports_ended_ = true; }}),
+                    {}}),
           process_(runner.loop_, spec(runner, std::move(line.theirs))),
           alarm_(runner.loop_.after(Deadline::in(deadline_of(info, trouble)).total() + grace, [this] {
               overdue = true;
@@ -61,7 +61,8 @@ class Runner::Running
     {
     }
 
-    bool ended() const { return reports_ended_ && !process_.running(); }
+    /// Its last report may be still to be read; and a process that it left behind may keep the line open for ever.
+    bool ended() const { return !process_.running(); }
     const qtest::Process& process() const { return process_; }
 
     const CaseInfo& info;
@@ -99,7 +100,6 @@ class Runner::Running
 
     Runner& runner_;
     qtest::LineSplitter splitter_;
-    bool reports_ended_ = false;
     qtest::Channel reports_;
     qtest::Process process_;
     qtest::Watch alarm_;
@@ -185,24 +185,36 @@ Outcome Runner::judge(Running& running)
 
 void Runner::finish(Running& running)
 {
+    loop_.turn(); // reads what it had reported when it ended
     Outcome outcome = judge(running);
     const bool failed = outcome.result == Result::failed || outcome.result == Result::error;
-    if (failed || options_.keep) {
-        const fs::path place = evidence_for(running.info);
-        outcome.evidence = place;
-        keep_evidence(running.directory, place, running.info, setting_, outcome);
-    }
+    if (failed || options_.keep)
+        keep(running, outcome);
     std::error_code error;
     fs::remove_all(running.directory, error);
     if (error)
         throw qtest::EnvironmentError(fmt::format("cannot remove {}: {}", running.directory.string(), error.message()));
     environment_errors_ = environment_errors_ || outcome.result == Result::error;
-    std::size_t& count = outcome.result == Result::skipped                  ? summary_.skipped
-                         : !failed                                          ? summary_.passed
-                         : outcome.known_trouble && !environment_errors_    ? summary_.known_trouble
-                                                                            : summary_.failed;
+    std::size_t& count = outcome.result == Result::skipped                             ? summary_.skipped
+                         : !failed                                                     ? summary_.passed
+                         : outcome.result == Result::failed && outcome.known_trouble   ? summary_.known_trouble
+                                                                                       : summary_.failed;
     count++;
     reporter_.finished(running.info, outcome);
+}
+
+/// Evidence that cannot be kept costs neither the case's result nor the other cases.
+void Runner::keep(const Running& running, Outcome& outcome)
+{
+    const fs::path place = evidence_for(running.info);
+    outcome.evidence = place;
+    try {
+        keep_evidence(running.directory, place, running.info, setting_, outcome);
+    } catch (const qtest::EnvironmentError& error) {
+        environment_errors_ = true;
+        outcome.details.set("evidence lost", error.what());
+        fmt::print(stderr, "migration-test: {}\n", error.what());
+    }
 }
 
 /// "/migration/colo/plain/x" → "…/migration.colo.plain.x", and ".2" and so on when it is repeated.

@@ -38,11 +38,11 @@ class Runner
     Runner& operator=(const Runner&) = delete;
     ~Runner();
 
-    /// Runs the cases in this order, as many at once as there are jobs. Throws qtest::EnvironmentError when evidence cannot
-    /// be kept or a case's process cannot be started.
+    /// Runs the cases in this order, as many at once as there are jobs. Throws qtest::EnvironmentError when a case's process
+    /// cannot be started.
     Summary run(const std::vector<const CaseInfo*>& cases);
 
-    /// Whether any case could not run because of the machine.
+    /// Whether the machine kept a case from running or its evidence from being kept.
     bool environment_errors() const noexcept { return environment_errors_; }
 
   private:
@@ -51,6 +51,7 @@ class Runner
     void start(const CaseInfo& info);
     void finish(Running& running);
     Outcome judge(Running& running);
+    void keep(const Running& running, Outcome& outcome);
     std::filesystem::path evidence_for(const CaseInfo& info);
 
     RunOptions options_;

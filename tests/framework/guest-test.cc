@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The guest's pattern, without a guest: RAM is made here by a second, plainer telling of what the program writes.
+#include <cstring>
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+#include "errors.h"
+#include "guest.h"
+
+namespace
+{
+
+constexpr std::uint64_t ram_size = 20 << 20;
+constexpr std::uint64_t test_end = ram_size - ram_size / 16;
+
+class Ram
+{
+  public:
+    /// As the guest leaves it when it has just written the page before `stopped_at` in pass `pass`.
+    Ram(std::uint32_t pass, std::uint64_t stopped_at) : bytes_(ram_size)
+    {
+        const std::uint32_t notes[] = {GUEST_MAGIC, pass, ram_size, test_end};
+        std::memcpy(&bytes_[GUEST_INFO], notes, sizeof notes);
+        for (std::uint64_t address = test_end; address < ram_size; address += 4) {
+            const std::uint64_t number = address / GUEST_PAGE;
+            if (number % 8 != GUEST_CLASS_ZERO && number % 8 != GUEST_CLASS_ALTERNATING)
+                word(address) = static_cast<std::uint32_t>(number * GUEST_PAGE_FACTOR + address % GUEST_PAGE / 1024 * GUEST_QUARTER_STEP);
+        }
+        for (std::uint32_t n = 1; n <= pass; n++)
+            for (std::uint64_t page = GUEST_RAM_START; page < (n < pass ? test_end : stopped_at); page += GUEST_PAGE)
+                write_slice(page, n);
+    }
+
+    void write_slice(std::uint64_t page, std::uint32_t pass)
+    {
+        const std::uint64_t number = page / GUEST_PAGE;
+        const bool clear = number % 8 == GUEST_CLASS_ALTERNATING && pass % 2 == 0;
+        const std::uint64_t slice = page + (clear ? pass - 1 : pass) % GUEST_SLICES * GUEST_SLICE;
+        for (std::uint64_t at = slice; number % 8 != GUEST_CLASS_ZERO && at < slice + GUEST_SLICE; at += 4)
+            word(at) = clear ? 0 : static_cast<std::uint32_t>(number * GUEST_PAGE_FACTOR + pass * GUEST_PASS_FACTOR);
+    }
+
+    std::uint32_t& word(std::uint64_t address) { return *reinterpret_cast<std::uint32_t*>(&bytes_[address]); }
+    std::uint8_t& operator[](std::uint64_t address) { return bytes_[address]; }
+
+    std::string damage(const guest::Position& position)
+    {
+        const auto read = [this](std::uint64_t address, std::span<std::uint8_t> buffer) {
+            std::memcpy(buffer.data(), &bytes_.at(address), buffer.size());
+        };
+        const auto found = guest::find_damage(read, ram_size, position);
+        return found ? found->text : "none";
+    }
+
+  private:
+    std::vector<std::uint8_t> bytes_;
+};
+
+TEST(GuestPattern, EveryStopBetweenTwoPagesIsRight)
+{
+    for (const std::uint32_t pass : {1U, 2U, 3U, 127U, 128U, 129U, 300U})
+        for (const std::uint64_t page : {std::uint64_t{GUEST_RAM_START}, std::uint64_t{0x345000}, test_end})
+            EXPECT_EQ(Ram(pass, page).damage({pass, page}), "none") << "pass " << pass << " page " << page;
+}
+
+TEST(GuestPattern, AStopInsideASliceIsRight)
+{
+    Ram ram(200, 0x300000);
+    ram.word(0x300000 + 200 % GUEST_SLICES * GUEST_SLICE) = 0x300 * GUEST_PAGE_FACTOR + 200 * GUEST_PASS_FACTOR;
+    EXPECT_EQ(ram.damage({200, 0x300000}), "none");
+    EXPECT_NE(ram.damage({200, 0x2ff000}), "none");
+}
+
+TEST(GuestPattern, AWordWrittenOutOfOrderIsWrong)
+{
+    Ram ram(200, 0x300000);
+    ram.word(0x300004 + 200 % GUEST_SLICES * GUEST_SLICE) = 0x300 * GUEST_PAGE_FACTOR + 200 * GUEST_PASS_FACTOR;
+    EXPECT_NE(ram.damage({200, 0x300000}), "none");
+}
+
+TEST(GuestPattern, EveryByteOfEveryKindOfPageCounts)
+{
+    Ram ram(300, 0x400000);
+    for (const std::uint64_t page : {0x300000, 0x303000, 0x305000, 0x500000, 0x503000, 0x1300000, 0x1303000, 0x13ff000})
+        for (std::uint64_t byte = 0; byte < GUEST_PAGE; byte += 131) {
+            ram[page + byte] ^= 1;
+            const std::string text = ram.damage({300, 0x400000});
+            ram[page + byte] ^= 1;
+            std::ostringstream place;
+            place << "guest RAM at 0x" << std::hex << page + byte << ", byte " << std::dec << byte << " of page " << page / GUEST_PAGE;
+            ASSERT_TRUE(text.starts_with(place.str())) << place.str() << "\n" << text;
+        }
+    EXPECT_EQ(ram.damage({300, 0x400000}), "none");
+}
+
+TEST(GuestPattern, ATailOfStalePagesIsNotTakenForTheLegalEdge)
+{
+    // The guest had come to 0x800000, but its last pages are as before.
+    EXPECT_NE(Ram(200, 0x7f0000).damage({200, 0x800000}), "none");
+    EXPECT_NE(Ram(200, 0x810000).damage({200, 0x800000}), "none");
+}
+
+TEST(GuestPattern, AWrongNoteIsToldWithWhatItSays)
+{
+    Ram ram(200, 0x300000);
+    ram.word(GUEST_INFO_PASS) = 199;
+    EXPECT_NE(ram.damage({200, 0x300000}).find("the guest's notes at 0x1000"), std::string::npos);
+    ram.word(GUEST_INFO_PASS) = 201;
+    EXPECT_NE(ram.damage({200, 0x300000}), "none");
+}
+
+TEST(GuestPosition, IsReadFromTheRegisters)
+{
+    const auto parse = [](const char* ebx, const char* esi) {
+        return guest::parse_position(std::string("\r\nCPU#0\r\nEAX=00000000 EBX=") + ebx + " ECX=00000000 EDX=00000000\r\nESI=" + esi + " EDI=0\r\n");
+    };
+    EXPECT_EQ(parse("0000000a", "00123000").pass, 10U);
+    EXPECT_EQ(parse("0000000a", "00123000").page, 0x123000U);
+    // Between two passes: the parity tells which of the two is complete.
+    EXPECT_EQ(parse("0000000a", "00000000").pass, 10U);
+    EXPECT_EQ(parse("0000000b", "00000000").pass, 10U);
+    EXPECT_EQ(parse("0000000b", "00000001").pass, 11U);
+    EXPECT_THROW(parse("00000000", "00123000"), qtest::TestFailure); // still filling
+    EXPECT_THROW(parse("00000001", "00000000"), qtest::TestFailure); // about to begin
+    EXPECT_THROW(parse("00000001", "00123004"), qtest::TestFailure);
+    EXPECT_THROW(guest::parse_position("RAX=0 RBX=0"), qtest::TestFailure);
+}
+
+} // namespace

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The runner from outside: the program broken-cases is run as a user would run it, and its output, exit status, evidence and
+// what it leaves behind are looked at. Its path is the argument of this program.
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "errors.h"
+#include "json.h"
+#include "process.h"
+#include "strays.h"
+
+namespace
+{
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using qtest::Deadline;
+using qtest::ExitStatus;
+using qtest::Json;
+
+std::string broken_cases;
+
+std::string content_of(const fs::path& path)
+{
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+bool matches(const std::string& text, const char* pattern)
+{
+    return g_regex_match_simple(pattern, text.c_str(), GRegexCompileFlags{}, GRegexMatchFlags{}) != FALSE;
+}
+
+/// The number of times `part` stands in `text`.
+std::size_t count(const std::string& text, const std::string& part)
+{
+    std::size_t times = 0;
+    for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size()))
+        times++;
+    return times;
+}
+
+class RunnerTest : public testing::Test
+{
+  protected:
+    RunnerTest()
+    {
+        std::string path = fs::temp_directory_path() / "runner-test-XXXXXX";
+        directory_ = g_mkdtemp(path.data());
+        fs::create_directory(directory_ / "tmp");
+    }
+    ~RunnerTest() override
+    {
+        fs::permissions(directory_ / "tmp", fs::perms::owner_all);
+        fs::remove_all(directory_);
+    }
+
+    struct Run {
+        ExitStatus status;
+        std::string output; // stdout and stderr
+    };
+
+    std::unique_ptr<qtest::Process> start(const std::string& program, std::vector<std::string> arguments,
+                                          std::vector<std::pair<std::string, std::string>> environment = {})
+    {
+        arguments.insert(arguments.begin(), program);
+        // What is left in it is left by the runner.
+        environment.emplace(environment.begin(), "TMPDIR", directory_ / "tmp");
+        fs::remove(directory_ / "output");
+        return std::make_unique<qtest::Process>(loop_, qtest::Process::Spec{.arguments = std::move(arguments),
+                                                                            .output = directory_ / "output",
+                                                                            .environment = std::move(environment),
+                                                                            .directory = directory_});
+    }
+
+    Run run(std::vector<std::string> arguments, std::vector<std::pair<std::string, std::string>> environment = {})
+    {
+        const auto process = start(broken_cases, std::move(arguments), std::move(environment));
+        const ExitStatus status = process->wait(Deadline::in(60s), "the end of broken-cases");
+        return {status, content_of(directory_ / "output")};
+    }
+    Run run_case(const std::string& name) { return run({"--tap", "-p", "/broken/" + name}); }
+
+    /// The run failed in one case, whose evidence is returned.
+    Json failed_case(const Run& failed)
+    {
+        EXPECT_EQ(failed.status, ExitStatus::exited(1)) << failed.output;
+        const std::string before = "evidence: \"";
+        const std::size_t at = failed.output.find(before) + before.size();
+        evidence_ = failed.output.substr(at, failed.output.find('"', at) - at);
+        return Json::parse(content_of(evidence_ / "case.json"));
+    }
+
+    /// One line on stderr, nothing else, exit status 2.
+    void expect_refused(const Run& refused, const std::string& part)
+    {
+        EXPECT_EQ(refused.status, ExitStatus::exited(2)) << refused.output;
+        EXPECT_TRUE(refused.output.starts_with("migration-test: ")) << refused.output;
+        EXPECT_EQ(count(refused.output, "\n"), 1U) << refused.output;
+        EXPECT_NE(refused.output.find(part), std::string::npos) << refused.output;
+    }
+
+    void expect_nothing_left()
+    {
+        EXPECT_TRUE(fs::is_empty(directory_ / "tmp"));
+        // Everything started here has this TMPDIR.
+        const auto strays = harness::end_strays("TMPDIR", directory_ / "tmp");
+        EXPECT_TRUE(strays.empty()) << strays.size() << " processes, the first: " << (strays.empty() ? "" : strays[0].command);
+    }
+
+    qtest::Loop loop_;
+    fs::path directory_;
+    fs::path evidence_;
+};
+
+TEST_F(RunnerTest, APassedCaseIsOkAndLeavesNothing)
+{
+    const Run passed = run_case("pass");
+    EXPECT_EQ(passed.status, ExitStatus::exited(0));
+    EXPECT_TRUE(matches(passed.output, "^TAP version 14\n# QEMU .*\n1\\.\\.1\nok 1 - /broken/pass\n# 1 passed, 0 failed, 0 skipped, "
+                                       "0 known trouble, .* s\n$"))
+        << passed.output;
+    EXPECT_FALSE(fs::exists(directory_ / "evidence"));
+    expect_nothing_left();
+}
+
+TEST_F(RunnerTest, KeepKeepsTheEvidenceOfAPassedCase)
+{
+    EXPECT_EQ(run({"--keep", "-p", "/broken/pass"}).status, ExitStatus::exited(0));
+    EXPECT_FALSE(fs::is_empty(directory_ / "evidence"));
+}
+
+TEST_F(RunnerTest, AFailureSaysWhatWhereAndWhereToLook)
+{
+    const Run failed = run_case("fail");
+    const Json report = failed_case(failed);
+    EXPECT_NE(failed.output.find("not ok 1 - /broken/fail\n  ---\n"
+                                 "  message: \"expected 'a' # not \\\"b\\\"\\nbut saw b\"\n"
+                                 "  phase: \"look\"\n"),
+              std::string::npos)
+        << failed.output;
+    EXPECT_EQ(report.at("case"), Json("/broken/fail"));
+    EXPECT_EQ(report.at("details/phase"), Json("look"));
+    EXPECT_TRUE(fs::exists(evidence_ / "reproduce.sh"));
+    expect_nothing_left();
+}
+
+TEST_F(RunnerTest, AFailureReproducesWithTheScriptInItsEvidence)
+{
+    failed_case(run_case("fail"));
+    const auto script = start(evidence_ / "reproduce.sh", {"--tap"});
+    EXPECT_EQ(script->wait(Deadline::in(60s), "the end of reproduce.sh"), ExitStatus::exited(1));
+    EXPECT_NE(content_of(directory_ / "output").find("not ok 1 - /broken/fail"), std::string::npos);
+}
+
+TEST_F(RunnerTest, ASkippedCaseAloneExits77)
+{
+    const Run skipped = run_case("skip");
+    EXPECT_EQ(skipped.status, ExitStatus::exited(77));
+    EXPECT_NE(skipped.output.find("ok 1 - /broken/skip # SKIP needs a   moon\n"), std::string::npos) << skipped.output;
+    EXPECT_EQ(run({"-p", "/broken/skip", "-p", "/broken/pass"}).status, ExitStatus::exited(0));
+}
+
+TEST_F(RunnerTest, AMissingNeedIsASkipThatNamesIt)
+{
+    const Run skipped = run_case("needs");
+    EXPECT_EQ(skipped.status, ExitStatus::exited(77));
+    EXPECT_TRUE(matches(skipped.output, "ok 1 - /broken/needs # SKIP QEMU [0-9.]+ has no capability x-warp\n")) << skipped.output;
+}
+
+TEST_F(RunnerTest, ACaseThatEndsItsProcessFailsAlone)
+{
+    const Run all = run({"--tap", "-p", "/broken/exit", "-p", "/broken/abort", "-p", "/broken/segv", "-p", "/broken/pass"});
+    EXPECT_EQ(all.status, ExitStatus::exited(1));
+    for (const char* part : {"the case's process exited with status 0 without reporting a result",
+                             "the case's process was killed by signal 6 (Aborted) without reporting a result",
+                             "the case's process was killed by signal 11 (Segmentation fault) without reporting a result",
+                             "ok 3 - /broken/pass"})
+        EXPECT_NE(all.output.find(part), std::string::npos) << part << "\n" << all.output;
+    expect_nothing_left();
+}
+
+TEST_F(RunnerTest, WhatACasePrintsIsNotTakenForTheReport)
+{
+    const Run printed = run_case("print");
+    EXPECT_EQ(printed.status, ExitStatus::exited(0));
+    EXPECT_EQ(printed.output.find("/broken/fail"), std::string::npos) << printed.output;
+}
+
+TEST_F(RunnerTest, AProcessLeftBehindIsEndedAndFailsTheCase)
+{
+    const Json report = failed_case(run_case("daemon"));
+    EXPECT_NE(report.at("reason").as_string().find("the case left a process behind: daemon-of-case"), std::string::npos) << report.dump();
+    expect_nothing_left();
+}
+
+TEST_F(RunnerTest, ACaseThatWaitsTooLongSaysWhatForAndKeepsTheVmsStates)
+{
+    const Json report = failed_case(run_case("wait"));
+    EXPECT_EQ(report.at("reason"), Json("awaited what never comes when the case's deadline of 2.0 s passed"));
+    EXPECT_EQ(report.at("details/phase"), Json("hang"));
+    EXPECT_EQ(report.at("details/source/run state"), Json("running"));
+    EXPECT_EQ(report.at("details/target/run state"), Json("inmigrate"));
+    expect_nothing_left();
+}
+
+TEST_F(RunnerTest, ACaseThatHearsNoSignalIsKilledAtItsDeadlineWithItsVms)
+{
+    const Json report = failed_case(run_case("busy"));
+    EXPECT_EQ(report.at("reason"), Json("the case's process did not end by itself at its deadline of 2 s and was killed"));
+    expect_nothing_left();
+}
+
+TEST_F(RunnerTest, AQemuKilledInMidMigrationFailsTheCaseAtOnceWithEvidence)
+{
+    const Run failed = run_case("source_killed");
+    const Json report = failed_case(failed);
+    EXPECT_EQ(report.at("reason"), Json("source: QEMU was killed by signal 9 (Killed), which the case did not announce; it wrote "
+                                        "nothing to stderr"));
+    EXPECT_EQ(report.at("details/phase"), Json("migrate, held back"));
+    EXPECT_EQ(report.at("details/source/exit"), Json("was killed by signal 9 (Killed)"));
+    // At once, not when the wait for the target ran out.
+    EXPECT_LT(report.at("details/seconds_in_phase").as_double(), 10);
+    for (const char* name : {"source", "target"})
+        for (const char* file : {".command-line", ".qmp.jsonl", ".console.log", ".stderr"})
+            EXPECT_TRUE(fs::exists(evidence_ / (std::string(name) + file))) << name << file;
+    EXPECT_NE(content_of(evidence_ / "source.qmp.jsonl").find("\"status\": \"active\""), std::string::npos);
+    expect_nothing_left();
+}
+
+TEST_F(RunnerTest, AKilledRunnerLeavesNothing)
+{
+    const auto runner = start(broken_cases, {"--tap", "-p", "/broken/wait"});
+    // Until both VMs run: their consoles' logs are there.
+    const auto running = [&] {
+        std::size_t logs = 0;
+        for (const auto& entry : fs::recursive_directory_iterator(directory_ / "tmp", fs::directory_options::skip_permission_denied))
+            logs += entry.path().extension() == ".stderr" ? 1 : 0;
+        return logs == 2;
+    };
+    const auto look = loop_.after(5ms, [] {});
+    loop_.until(running, Deadline::in(20s), "two VMs");
+    runner->send_signal(SIGKILL);
+    EXPECT_EQ(runner->wait(Deadline::in(5s), "the end of the runner"), ExitStatus::signalled(SIGKILL));
+    loop_.until([&] { return fs::is_empty(directory_ / "tmp"); }, Deadline::in(10s), "an empty directory");
+    expect_nothing_left();
+}
+
+TEST_F(RunnerTest, UnfitArgumentsAreRefusedInOneLine)
+{
+    expect_refused(run({"-p", "/broken/pas"}), "no case at or below '/broken/pas'; the nearest is /broken/pass; -l lists them");
+    expect_refused(run({"--no-such-option"}), "--no-such-option");
+    expect_refused(run({"/broken/pass"}), "what is '/broken/pass'?");
+    expect_refused(run({"-j", "0"}), "-j");
+    expect_refused(run({"-m", "medium"}), "-m medium: quick or slow");
+    expect_refused(run({"--accel", "abacus"}), "unknown accelerator 'abacus'");
+    expect_refused(run({"--machine", "zx81"}), "has no machine type 'zx81'");
+    expect_refused(run({"--tap", "--progress"}), "exclude each other");
+}
+
+TEST_F(RunnerTest, AnUnfitQemuIsRefusedInOneLine)
+{
+    const auto with = [&](const std::string& binary) { return run({"-p", "/broken/pass"}, {{"QTEST_QEMU_BINARY", binary}}); };
+    expect_refused(with("/no/such/qemu"), "/no/such/qemu: no such program (from QTEST_QEMU_BINARY)");
+    expect_refused(with("/etc/passwd"), "/etc/passwd: is not an executable program");
+    expect_refused(with("/usr"), "/usr: is a directory, not a QEMU");
+    expect_refused(with("/bin/true"), "/bin/true is not usable as a QEMU");
+    expect_refused(with("/bin/cat"), "/bin/cat is not usable as a QEMU");
+}
+
+TEST_F(RunnerTest, UnfitPlacesAndFilesAreRefusedInOneLine)
+{
+    expect_refused(run({"--evidence", "/proc/evidence"}), "/proc");
+    expect_refused(run({"--evidence", "/etc/passwd"}), "/etc/passwd");
+    expect_refused(run({"-p", "/broken/pass"}, {{"TMPDIR", "/no/such/directory"}}), "/no/such/directory");
+    expect_refused(run({"--known-trouble", "/no/such/file"}), "cannot read /no/such/file");
+    const auto catalogue = [&](const char* text) {
+        std::ofstream(directory_ / "trouble.json") << text;
+        return run({"--known-trouble", "trouble.json"});
+    };
+    expect_refused(catalogue("{"), "trouble.json: no JSON");
+    expect_refused(catalogue(R"({"entries": [{"cases": "/x", "what": "y"}]})"), "trouble.json, entry 1: path 'reference'");
+    expect_refused(catalogue(R"({"entries": [{"cases": "/x", "what": "y", "reference": "z", "since": "1"}]})"), "unknown member 'since'");
+    expect_refused(catalogue(R"({"entries": [{"cases": "/x", "what": "y", "reference": "z", "qemu": {"from": "ten"}}]})"), "'ten' is no version");
+}
+
+TEST_F(RunnerTest, KnownTroubleIsToDoWhenItFailsAndANoticeWhenItDoesNot)
+{
+    std::ofstream(directory_ / "trouble.json") << R"({"entries": [
+        {"cases": "/broken/fail", "what": "cannot see", "reference": "here"},
+        {"cases": "/broken/pass", "what": "cannot see", "reference": "here"},
+        {"cases": "/broken/abort", "what": "another QEMU's", "reference": "there", "qemu": {"before": "2.0"}}]})";
+    const Run known = run({"--tap", "--known-trouble", "trouble.json", "-p", "/broken/fail", "-p", "/broken/pass"});
+    EXPECT_EQ(known.status, ExitStatus::exited(0)) << known.output;
+    EXPECT_NE(known.output.find("not ok 1 - /broken/fail # TODO cannot see (here)\n"), std::string::npos) << known.output;
+    EXPECT_NE(known.output.find("# /broken/pass passed although it is known to fail: cannot see (here)\n"), std::string::npos)
+        << known.output;
+    EXPECT_EQ(run({"--known-trouble", "trouble.json", "-p", "/broken/abort"}).status, ExitStatus::exited(1));
+}
+
+TEST_F(RunnerTest, SelectionFollowsPathsAndTags)
+{
+    const Run some = run({"--tap", "-p", "/x86_64/broken/pass", "-p=/broken/print", "-s", "/broken/print", "-j2"});
+    EXPECT_NE(some.output.find("\n1..1\nok 1 - /broken/pass\n"), std::string::npos) << some.output;
+    const Run listed = run({"-l"});
+    EXPECT_EQ(listed.status, ExitStatus::exited(0));
+    EXPECT_EQ(count(listed.output, "\n"), 13U) << listed.output;
+    expect_refused(run({"-p", "/broken/slow/"}), "select no case"); // below it, not it
+    EXPECT_EQ(run({"-p", "/broken/slow"}).status, ExitStatus::exited(0));
+}
+
+TEST_F(RunnerTest, JobsAndRepeatsRunEveryCaseEachTime)
+{
+    const Run all = run({"--tap", "-j", "4", "--repeat", "5", "-p", "/broken/pass", "-p", "/broken/fail"});
+    EXPECT_EQ(all.status, ExitStatus::exited(1));
+    EXPECT_EQ(count(all.output, "\nok "), 5U) << all.output;
+    EXPECT_EQ(count(all.output, "\nnot ok "), 5U) << all.output;
+    EXPECT_NE(all.output.find("broken.fail.5\""), std::string::npos) << all.output;
+    expect_nothing_left();
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    testing::InitGoogleTest(&argc, argv);
+    broken_cases = fs::absolute(argv[1]);
+    return RUN_ALL_TESTS();
+}
