@@ -88,8 +88,9 @@ TEST_F(MachineTest, AKilledQemuFailsThePendingWaitAtOnceAndNamesTheSignal)
     EXPECT_EQ(failure_of([&] { machine->qmp().wait_event("STOP", {}, 0, Deadline::in(1h)); }),
               "vm: QEMU was killed by signal 9 (Killed), which the case did not announce; it wrote nothing to stderr");
     loop_.forgive();
-    EXPECT_THAT(failure_of([&] { machine->qmp().execute("query-status"); }),
-                testing::StartsWith("vm: QEMU was killed by signal 9 (Killed) ("));
+    // How the connection ended follows: end of file, or reset when something sent was still unread.
+    const std::string again = failure_of([&] { machine->qmp().execute("query-status"); });
+    EXPECT_TRUE(again.starts_with("vm: QEMU was killed by signal 9 (Killed) (")) << again;
 }
 
 TEST_F(MachineTest, AnUnannouncedExitShowsTheLastWords)
