@@ -10,21 +10,23 @@ namespace colo
 
 using migration::Deadline;
 using migration::Json;
+using migration::MigrationPair;
 using migration::Vm;
 
 namespace
 {
 
 constexpr std::int64_t checkpoint_delay_ms = 300;
+constexpr int multifd_channels = 4;
 
-migration::MigrationPair::Options options(Channels channels)
+MigrationPair::Options options(Channels channels)
 {
-    migration::MigrationPair::Options result{.capabilities = {"return-path", "x-colo"},
+    MigrationPair::Options result{.capabilities = {"return-path", "x-colo"},
                                              .parameters = {{"x-checkpoint-delay", checkpoint_delay_ms}},
                                              .target_starts_stopped = false};
     if (channels == Channels::multifd) {
         result.capabilities.push_back("multifd");
-        result.parameters.set("multifd-channels", 4);
+        result.parameters.set("multifd-channels", multifd_channels);
     }
     return result;
 }
@@ -34,13 +36,18 @@ const char* name_of(Side side)
     return side == Side::primary ? "primary" : "secondary";
 }
 
+constexpr std::size_t connections(Channels channels)
+{
+    return channels == Channels::multifd ? 1 + multifd_channels : 1;
+}
+
 // Words of RAM that the guest leaves alone: one changed on the primary, one on the secondary, between two checkpoints.
 constexpr std::uint64_t primarys_word = GUEST_SPARE;
 constexpr std::uint64_t secondarys_word = GUEST_SPARE + GUEST_PAGE;
 
 } // namespace
 
-ColoPair::ColoPair(harness::Case& test, Channels channels) : test_(test), pair_(test, options(channels))
+ColoPair::ColoPair(harness::Case& test, Channels channels) : test_(test), channels_(channels), pair_(test, options(channels))
 {
     for (const Side side : {Side::primary, Side::secondary})
         test_.check(vm(side).qmp().out_of_band(), vm(side).name() + ": QEMU does not offer out-of-band QMP");
@@ -55,6 +62,9 @@ void ColoPair::reach_colo()
     vm(Side::secondary).wait_event("RESUME", {}, begin_.target);
     for (const Side side : {Side::primary, Side::secondary})
         expect_colo_status(side, {{"mode", name_of(side)}, {"last-mode", "none"}});
+    const std::size_t seen = pair_.count_connections();
+    test_.check(seen == connections(channels_), fmt::format("expected {} migration connections between source and target, seen {}",
+                                                            connections(channels_), seen));
 }
 
 void ColoPair::expect_checkpoints(int count)
@@ -73,9 +83,12 @@ void ColoPair::expect_checkpoint(int number)
     primary.machine().qtest().writeq(primarys_word, changed);
     secondary.machine().qtest().writeq(secondarys_word, changed);
     // A checkpoint that stops the secondary from here on has the primary's state of a moment that is later still.
-    const auto since = secondary.mark();
-    const auto stop = secondary.wait_event("STOP", {}, since);
+    const MigrationPair::Marks since{primary.mark(), secondary.mark()};
+    const auto stop = secondary.wait_event("STOP", {}, since.target);
     secondary.wait_event("RESUME", {}, stop.number);
+    // The primary stops after the secondary does, and runs again after the secondary has loaded its state.
+    const auto primarys_stop = primary.wait_event("STOP", {}, since.source);
+    primary.wait_event("RESUME", {}, primarys_stop.number);
     const auto primarys = primary.progress();
     const auto secondarys = secondary.progress();
     const auto taken = secondary.machine().qtest().readq(primarys_word);
@@ -112,15 +125,19 @@ void ColoPair::expect_takeover(Side survivor)
     Vm& alive = vm(survivor);
     const auto since = survivor == Side::primary ? failover_.source : failover_.target;
     const auto exit = alive.wait_event("COLO_EXIT", Json{{"mode", name_of(survivor)}}, since);
-    pair_.wait_status(alive, "completed", since);
+    const auto completed = pair_.wait_status(alive, "completed", since);
+    // Inside a checkpoint it was stopped already; otherwise the failover stops it for a moment.
+    alive.wait_event("RESUME", {}, completed.number);
     // The event says "error" when COLO noticed the cut connection before the failover command, "request" when after.
     const Json reason = exit.data.at("reason");
     test_.check(reason == Json("request") || reason == Json("error"),
                 fmt::format("{}: expected COLO_EXIT with reason 'request' or 'error', seen {}", alive.name(), reason.dump()));
     expect_colo_status(survivor, {{"mode", "none"}, {"last-mode", name_of(survivor)}, {"reason", "request"}});
-    expect_abandoned(survivor == Side::primary ? Side::secondary : Side::primary);
+    expect_loss_noticed(other(survivor));
     test_.phase(fmt::format("the {} goes on alone", name_of(survivor)));
     alive.expect_run_state("running");
+    const Json status = alive.qmp().execute("query-migrate").at("status");
+    test_.check(status == Json("completed"), fmt::format("{}: query-migrate says {} after the failover", alive.name(), status.dump()));
     alive.expect_progress();
     expect_out_of_colo(alive);
     alive.stop();
@@ -134,8 +151,7 @@ void ColoPair::expect_colo_status(Side side, const Json& expected)
                 fmt::format("{}: expected COLO status {}, seen {}", vm(side).name(), expected.dump(), seen.dump()));
 }
 
-/// The side that lost its peer and is not told what to do tells of the loss, and waits for the command.
-void ColoPair::expect_abandoned(Side side)
+void ColoPair::expect_loss_noticed(Side side)
 {
     const auto since = side == Side::primary ? failover_.source : failover_.target;
     vm(side).wait_event("COLO_EXIT", Json{{"mode", name_of(side)}, {"reason", "error"}}, since);

@@ -12,6 +12,7 @@ namespace colo
 
 enum class Channels { plain, multifd };
 enum class Side { primary, secondary };
+constexpr Side other(Side side) { return side == Side::primary ? Side::secondary : Side::primary; }
 
 class ColoPair
 {
@@ -31,6 +32,8 @@ class ColoPair
 
     /// Cuts the survivor's migration connection, out of band, as a failover manager does when the peer is dead.
     void yank(Side survivor);
+    /// Waits until this side, not told what to do, tells that it lost its peer; it stays in COLO for the command.
+    void expect_loss_noticed(Side side);
     /// Tells the survivor that its peer is dead.
     void lose_heartbeat(Side survivor);
     /// Holds that the survivor has left COLO for good, runs, and is whole: its guest goes on and every byte of its RAM is
@@ -40,10 +43,10 @@ class ColoPair
   private:
     void expect_checkpoint(int number);
     void expect_colo_status(Side side, const migration::Json& expected);
-    void expect_abandoned(Side side);
     void expect_out_of_colo(migration::Vm& vm);
 
     harness::Case& test_;
+    Channels channels_;
     migration::MigrationPair pair_;
     migration::MigrationPair::Marks begin_{};
     migration::MigrationPair::Marks failover_{};

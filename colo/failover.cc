@@ -21,6 +21,9 @@ void failover(Case& test, Channels channels, Side survivor, bool inside_checkpoi
     if (inside_checkpoint)
         vms.enter_checkpoint();
     vms.yank(survivor);
+    // Inside a checkpoint the command follows at once; else only when the cut alone has been felt by the other side.
+    if (!inside_checkpoint)
+        vms.expect_loss_noticed(other(survivor));
     vms.lose_heartbeat(survivor);
     vms.expect_takeover(survivor);
 }

@@ -23,7 +23,7 @@ void live(Case& test, const std::string& uri)
     pair.await_resend(marks);
     pair.converge();
     pair.expect_completed(marks);
-    pair.expect_pages_resent();
+    pair.expect_pages_resent(marks);
     pair.expect_target_continues();
 }
 

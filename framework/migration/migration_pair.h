@@ -47,8 +47,11 @@ class MigrationPair
     };
     Marks migrate(const std::string& uri);
 
-    /// Waits until the side has told this status. Fails at once when it tells `failed` or `cancelled` instead.
-    void wait_status(Vm& vm, const std::string& status, EventLog::Mark since);
+    /// Waits until the side has told this status; returns that event. Fails at once when it tells `failed` or `cancelled`
+    /// instead.
+    qtest::Event wait_status(Vm& vm, const std::string& status, EventLog::Mark since);
+    /// How many connections the target has accepted at the TCP port it listens on.
+    std::size_t count_connections();
 
     /// Bounds the bandwidth so that the migration cannot converge, whatever the guest does.
     void hold_back();
@@ -58,20 +61,24 @@ class MigrationPair
     /// Lifts every bound, so that the migration converges whatever the guest does and however slow the machine is.
     void converge();
 
-    /// Waits until both sides have completed and the source is stopped; checks the states each side went through, that the
-    /// source stopped before the target could run, and that source and target are the same guest.
+    /// Waits until both sides have completed and the source is stopped; checks the states each side went through, what
+    /// query-migrate says of it, that the source stopped before the target had completed and the target did not run, and
+    /// that source and target are the same guest.
     void expect_completed(const Marks& since);
-    /// After a live migration: the source sent more pages than the guest has, so some were sent more than once.
-    void expect_pages_resent();
+    /// After a live migration: the source went over RAM in passes, told each, and sent more pages than the guest has, so
+    /// some were sent more than once.
+    void expect_pages_resent(const Marks& since);
     /// Lets the stopped target run, and holds that it continues where the source stopped, and that the source does not.
     void expect_target_continues();
 
   private:
     void set_capabilities(Vm& vm);
     std::vector<std::string> arguments(const std::string& name, bool target) const;
+    void expect_statuses(Vm& vm, EventLog::Mark since, std::vector<std::string> expected);
 
     harness::Case& test_;
     Options options_;
+    int port_ = 0; // the target's, when it listens on TCP
     std::string rom_;
     Vm source_;
     Vm target_;

@@ -50,11 +50,12 @@ class ShortDeadlines
 };
 
 /// Source and target after a whole migration, both stopped.
-void migrated(MigrationPair& pair)
+MigrationPair::Marks migrated(MigrationPair& pair)
 {
     pair.source().stop();
     const auto marks = pair.migrate(pair.listen("tcp:127.0.0.1:0"));
     pair.expect_completed(marks);
+    return marks;
 }
 
 // A page of the test range and its byte in the middle, behind the slices of the first passes.
@@ -139,6 +140,15 @@ void stopped_survivor(Case& test)
     expect_noticed(test, {"source: the guest makes no progress", "0 bytes since the mark"}, [&] { alive.expect_progress(); });
 }
 
+void yank_left_out(Case& test)
+{
+    ColoPair vms(test, Channels::plain);
+    vms.reach_colo();
+    vms.expect_checkpoints(1);
+    const ShortDeadlines in_force;
+    expect_noticed(test, {"event COLO_EXIT"}, [&] { vms.expect_loss_noticed(Side::secondary); });
+}
+
 void failover_left_out(Case& test, Side survivor)
 {
     ColoPair vms(test, Channels::plain);
@@ -182,8 +192,8 @@ void wrong_exit_announced(Case& test)
 void nothing_resent(Case& test)
 {
     MigrationPair pair(test, {});
-    migrated(pair);
-    expect_noticed(test, {"expected pages to be sent again"}, [&] { pair.expect_pages_resent(); });
+    const auto marks = migrated(pair);
+    expect_noticed(test, {"expected pages to be sent again"}, [&] { pair.expect_pages_resent(marks); });
 }
 
 void register_cases(harness::Registry& registry)
@@ -202,6 +212,7 @@ void register_cases(harness::Registry& registry)
     add("survivor/stopped", "a survivor that does not run", stopped_survivor);
     add("failover/primary_left_out", "no failover command", [](Case& t) { failover_left_out(t, Side::primary); });
     add("failover/secondary_left_out", "no failover command", [](Case& t) { failover_left_out(t, Side::secondary); });
+    add("failover/yank_left_out", "no connection cut", yank_left_out);
     add("checkpoint/left_out", "no checkpoint", checkpoint_left_out);
     add("exit/wrong_one_announced", "QEMU ends other than announced", wrong_exit_announced);
 }
