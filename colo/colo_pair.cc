@@ -105,7 +105,7 @@ void ColoPair::enter_checkpoint()
 {
     test_.phase("enter a checkpoint");
     Vm& secondary = vm(Side::secondary);
-    secondary.wait_event("STOP", {}, secondary.mark());
+    checkpoint_entered_ = secondary.wait_event("STOP", {}, secondary.mark()).number;
 }
 
 void ColoPair::yank(Side survivor)
@@ -134,10 +134,20 @@ void ColoPair::expect_takeover(Side survivor)
                 fmt::format("{}: expected COLO_EXIT with reason 'request' or 'error', seen {}", alive.name(), reason.dump()));
     expect_colo_status(survivor, {{"mode", "none"}, {"last-mode", name_of(survivor)}, {"reason", "request"}});
     expect_loss_noticed(other(survivor));
+    if (checkpoint_entered_)
+        expect_failed_over_inside_checkpoint();
+    expect_orderly_events(survivor);
     test_.phase(fmt::format("the {} goes on alone", name_of(survivor)));
     alive.expect_run_state("running");
-    const Json status = alive.qmp().execute("query-migrate").at("status");
-    test_.check(status == Json("completed"), fmt::format("{}: query-migrate says {} after the failover", alive.name(), status.dump()));
+    const Json state = alive.qmp().execute("query-migrate");
+    test_.check(state.at("status") == Json("completed"),
+                fmt::format("{}: query-migrate says {} after the failover", alive.name(), state.dump()));
+    // Only a source counts what it sent, and in COLO only when it is over.
+    if (survivor == Side::primary) {
+        const auto multifd = state.at("ram/multifd-bytes").as_uint();
+        test_.check((multifd > 0) == (channels_ == Channels::multifd),
+                    fmt::format("{}: {} bytes went over multifd channels", alive.name(), multifd));
+    }
     alive.expect_progress();
     expect_out_of_colo(alive);
     alive.stop();
@@ -156,6 +166,42 @@ void ColoPair::expect_loss_noticed(Side side)
     const auto since = side == Side::primary ? failover_.source : failover_.target;
     vm(side).wait_event("COLO_EXIT", Json{{"mode", name_of(side)}, {"reason", "error"}}, since);
     expect_colo_status(side, {{"mode", name_of(side)}, {"last-mode", "none"}});
+}
+
+void ColoPair::expect_failed_over_inside_checkpoint()
+{
+    const auto& events = vm(Side::secondary).qmp().events();
+    const qtest::Event* resume = events.find("RESUME", {}, *checkpoint_entered_);
+    const qtest::Event* exit = events.find("COLO_EXIT", {}, *checkpoint_entered_);
+    test_.check(!resume || (exit && exit->number < resume->number),
+                "target: the checkpoint was over before the failover reached it, so this was no failover inside a checkpoint");
+}
+
+/// What must be true of everything that both sides have told since migration began.
+void ColoPair::expect_orderly_events(Side survivor)
+{
+    for (const Side side : {Side::primary, Side::secondary}) {
+        const auto since = side == Side::primary ? begin_.source : begin_.target;
+        std::vector<std::string> expected = {"active", "colo"};
+        if (side == Side::primary)
+            expected.insert(expected.begin(), "setup");
+        if (side == survivor)
+            expected.push_back("completed");
+        pair_.expect_statuses(vm(side), since, expected);
+
+        const auto& events = vm(side).qmp().events();
+        const std::size_t exits = events.count("COLO_EXIT", {}, since);
+        test_.check(exits == 1, fmt::format("{}: expected one COLO_EXIT, seen {}", vm(side).name(), exits));
+        // The primary ran when migration began; the secondary waited.
+        std::string last = side == Side::primary ? "RESUME" : "STOP";
+        for (std::size_t i = since; i < events.mark(); i++) {
+            const std::string& name = events.all()[i].name;
+            if (name != "STOP" && name != "RESUME")
+                continue;
+            test_.check(name != last, fmt::format("{}: two {} events in a row, numbers up to {}", vm(side).name(), name, i));
+            last = name;
+        }
+    }
 }
 
 void ColoPair::expect_out_of_colo(Vm& vm)

@@ -5,6 +5,8 @@
 // secondary as STOP, then RESUME.
 #pragma once
 
+#include <optional>
+
 #include "migration_pair.h"
 
 namespace colo
@@ -44,12 +46,15 @@ class ColoPair
     void expect_checkpoint(int number);
     void expect_colo_status(Side side, const migration::Json& expected);
     void expect_out_of_colo(migration::Vm& vm);
+    void expect_failed_over_inside_checkpoint();
+    void expect_orderly_events(Side survivor);
 
     harness::Case& test_;
     Channels channels_;
     migration::MigrationPair pair_;
     migration::MigrationPair::Marks begin_{};
     migration::MigrationPair::Marks failover_{};
+    std::optional<std::size_t> checkpoint_entered_; // the number of the secondary's STOP
 };
 
 } // namespace colo

@@ -21,6 +21,8 @@ class Deadline
     {
         return Deadline(std::chrono::duration_cast<Duration>(duration * scale_));
     }
+    /// The same, whatever the factor.
+    static Deadline unscaled(Duration duration) { return Deadline(duration); }
     /// One factor for every deadline of this process, set before the first is made. 1 unless told.
     static void set_scale(double factor) { scale_ = factor; }
     static double scale() noexcept { return scale_; }

@@ -32,15 +32,18 @@ json_object* made(json_object* value)
     return value;
 }
 
-/// What json-c 0.16 lets pass even when told to be strict: integers beyond 64 bits, which it clamps, and strings in single
-/// quotes. `text` is JSON otherwise.
+/// What json-c 0.16 lets pass even when told to be strict: integers beyond 64 bits, which it clamps, strings in single
+/// quotes, control characters in strings, NaN and Infinity, and "1." without digits. `text` is JSON otherwise.
 void refuse_leniency(std::string_view text)
 {
     bool in_string = false;
     for (std::size_t i = 0; i < text.size(); i++) {
         const char c = text[i];
+        const auto refuse = [i](const char* what) { throw JsonError(std::string("no JSON: ") + what + " at byte " + std::to_string(i)); };
         if (in_string) {
-            if (c == '\\')
+            if (static_cast<unsigned char>(c) < 0x20)
+                refuse("a control character in a string");
+            else if (c == '\\')
                 i++;
             else if (c == '"')
                 in_string = false;
@@ -51,11 +54,18 @@ void refuse_leniency(std::string_view text)
             continue;
         }
         if (c == '\'')
-            throw JsonError("no JSON: a single quote at byte " + std::to_string(i));
+            refuse("a single quote");
+        if (c == 'N' || c == 'I')
+            refuse("NaN or Infinity");
         if (c != '-' && (c < '0' || c > '9'))
             continue;
         const std::size_t end = std::min(text.find_first_not_of("-+.eE0123456789", i), text.size());
         const std::string_view number = text.substr(i, end - i);
+        const std::size_t point = number.find('.');
+        if (point != std::string_view::npos && (point + 1 == number.size() || number[point + 1] < '0' || number[point + 1] > '9'))
+            refuse("a number that ends in its point");
+        if (number == "-")
+            refuse("a minus without a number"); // -Infinity
         if (number.size() >= 19 && number.find_first_of(".eE") == std::string_view::npos) {
             std::uint64_t positive;
             std::int64_t negative;

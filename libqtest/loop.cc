@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "loop.h"
 
+#include <algorithm>
+#include <limits>
+
 #include <fmt/format.h>
 #include <glib-unix.h>
 
@@ -122,7 +125,8 @@ Watch Loop::watch(int fd, GIOCondition condition, std::function<void()> ready)
 
 Watch Loop::after(std::chrono::milliseconds delay, std::function<void()> expired)
 {
-    GSource* source = g_timeout_source_new(static_cast<guint>(delay.count()));
+    const auto bounded = std::clamp<std::chrono::milliseconds::rep>(delay.count(), 0, std::numeric_limits<guint>::max());
+    GSource* source = g_timeout_source_new(static_cast<guint>(bounded));
     g_source_set_callback(source, call, new Callback{this, std::move(expired)}, drop);
     g_source_attach(source, context_);
     return Watch(source);

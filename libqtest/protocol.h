@@ -67,11 +67,17 @@ class Protocol
         await([this] { return runstate_ == Runstate::running; }, deadline, "the greeting of " + name_);
     }
 
-    /// Ends the session, lost or not: sends what is queued (until the deadline, then not), closes, is idle again.
+    /// Ends the session, lost or not, and is idle again. Sends what is queued first; throws Timeout or ConnectionLost when the
+    /// peer does not take it (the session is ended all the same).
     void disconnect(Deadline deadline)
     {
-        if (runstate_ == Runstate::running)
-            await([this] { return channel_->flushed(); }, deadline, name_ + " to take its last bytes");
+        try {
+            if (runstate_ == Runstate::running)
+                await([this] { return channel_->flushed(); }, deadline, name_ + " to take its last bytes");
+        } catch (...) {
+            close();
+            throw;
+        }
         close();
     }
 
@@ -79,6 +85,7 @@ class Protocol
     void close() noexcept
     {
         channel_.reset();
+        loss_.reset();
         runstate_ = Runstate::idle;
     }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 
 #include <fmt/format.h>
 
@@ -33,7 +34,16 @@ std::array<int, 2> version_of(const fs::path& directory)
     return version;
 }
 
-/// What scripts/get-qemu brought; a tree without its mark is not whole.
+/// Whether scripts/get-qemu left this tree whole, and here: its mark holds its path, which its programs are bound to.
+bool is_whole(const fs::path& tree)
+{
+    std::ifstream mark(tree / ".whole");
+    std::string place;
+    std::error_code error;
+    return std::getline(mark, place) && place == fs::canonical(tree, error);
+}
+
+/// What scripts/get-qemu brought.
 std::string newest_brought()
 {
     const std::string name = std::string("qemu-system-") + architecture;
@@ -42,7 +52,7 @@ std::string newest_brought()
          above = above == above.root_path() ? fs::path() : above.parent_path()) {
         fs::path best;
         for (const auto& entry : fs::directory_iterator(above / ".qemu", error)) {
-            if (fs::exists(entry.path() / ".whole", error) && version_of(entry.path()) > version_of(best))
+            if (is_whole(entry.path()) && version_of(entry.path()) > version_of(best))
                 best = entry.path();
         }
         if (!best.empty())

@@ -35,7 +35,8 @@ Schema Schema::probe(const std::string& binary, const std::filesystem::path& scr
                    {"architecture", qmp.execute("query-target").at("arch")},
                    {"schema", qmp.execute("query-qmp-schema")},
                    {"capabilities", qmp.execute("query-migrate-capabilities")},
-                   {"machines", qmp.execute("query-machines")}};
+                   {"machines", qmp.execute("query-machines")},
+                   {"kvm", qmp.execute("query-kvm").at("present")}};
         machine.quit();
         machine.wait_exit(deadline);
         return Schema(std::move(saved));

@@ -32,8 +32,9 @@ class Schema
     /// "x86_64"
     std::string architecture() const { return saved_.at("architecture").as_string(); }
 
+    /// Whether it was built with KVM.
+    bool has_kvm() const { return saved_.at("kvm").as_bool(); }
     bool has_command(const std::string& name) const { return has("command", name); }
-    bool has_event(const std::string& name) const { return has("event", name); }
     bool has_migration_capability(const std::string& name) const;
     /// The machine type's own name ("pc-i440fx-7.2"), given that or an alias of it ("pc"); nothing when it is unknown.
     std::optional<std::string> machine(const std::string& name_or_alias) const;

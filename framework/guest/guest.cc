@@ -41,33 +41,27 @@ Kind kind_of(std::uint64_t page)
     }
 }
 
-std::uint32_t word_of(std::uint64_t page, std::uint32_t pass)
-{
-    return static_cast<std::uint32_t>(page) * GUEST_PAGE_FACTOR + pass * GUEST_PASS_FACTOR;
-}
-
-/// What `pass` passes have made of the test range. Pages of one kind differ only by their own part of the word.
+/// What `pass` passes have made of RAM that had been filled. Pages of one kind differ only by their own part of the word.
 class Passes
 {
   public:
     explicit Passes(std::uint32_t pass) : pass_(pass)
     {
-        for (std::uint32_t n = pass; n > 0 && n + GUEST_SLICES > pass; n--) {
-            const std::size_t slice = (n % GUEST_SLICES) * slice_words;
-            std::fill_n(pass_part_.begin() + slice, slice_words, n * GUEST_PASS_FACTOR);
-            std::fill_n(written_.begin() + slice, slice_words, ~std::uint32_t{0});
-        }
+        for (std::size_t i = 0; i < words; i++)
+            pass_part_[i] = static_cast<std::uint32_t>(i / (GUEST_QUARTER / 4)) * GUEST_QUARTER_STEP;
+        for (std::uint32_t n = pass; n > 0 && n + GUEST_SLICES > pass; n--)
+            std::fill_n(pass_part_.begin() + (n % GUEST_SLICES) * slice_words, slice_words, n * GUEST_PASS_FACTOR);
     }
 
     Page page(std::uint64_t number) const
     {
         Page content{};
-        const std::uint32_t page_part = word_of(number, 0);
+        const std::uint32_t page_part = static_cast<std::uint32_t>(number) * GUEST_PAGE_FACTOR;
         if (kind_of(number) == Kind::rewritten) {
             for (std::size_t i = 0; i < words; i++)
-                content[i] = (page_part + pass_part_[i]) & written_[i];
+                content[i] = page_part + pass_part_[i];
         } else if (kind_of(number) == Kind::alternating && pass_ % 2 == 1) {
-            std::fill_n(content.begin() + (pass_ % GUEST_SLICES) * slice_words, slice_words, word_of(number, pass_));
+            std::fill_n(content.begin() + (pass_ % GUEST_SLICES) * slice_words, slice_words, page_part + pass_ * GUEST_PASS_FACTOR);
         }
         return content;
     }
@@ -75,17 +69,7 @@ class Passes
   private:
     std::uint32_t pass_;
     Page pass_part_{};
-    Page written_{}; // all ones where a pass has been
 };
-
-/// A page behind the test range.
-Page filled_once(std::uint64_t page)
-{
-    Page content{};
-    for (std::size_t i = 0; kind_of(page) == Kind::rewritten && i < words; i++)
-        content[i] = word_of(page, 0) + static_cast<std::uint32_t>(i / (GUEST_QUARTER / 4)) * GUEST_QUARTER_STEP;
-    return content;
-}
 
 /// Where the guest was when it stopped: a prefix of the slice's words is of the new pass already.
 Page half_written(const Page& before, const Page& after, const std::uint8_t* seen)
@@ -122,7 +106,7 @@ std::string origin(const std::uint8_t* seen, std::uint64_t page, const Position&
     }
     const Passes now(position.pass);
     const Passes before(position.pass - 1);
-    for (std::uint64_t other = page > 8 ? page - 8 : 0; other <= page + 8; other++) {
+    for (std::uint64_t other = page - std::min<std::uint64_t>(page, 8); other <= page + 8; other++) {
         if (other != page && kind_of(other) == Kind::rewritten && (content == now.page(other) || content == before.page(other)))
             return fmt::format("it is page {} (0x{:x})", other, other * GUEST_PAGE);
     }
@@ -175,6 +159,9 @@ Position parse_position(const std::string& info_registers)
 namespace
 {
 
+/// The lowest RAM whose content is not the guest's own: behind it a PC has its video memory and ROMs.
+constexpr std::uint64_t low_ram_end = 0xa0000;
+
 /// What the guest notes in low RAM.
 struct Notes {
     std::uint32_t magic;
@@ -220,18 +207,26 @@ std::optional<Damage> find_damage(const ReadRam& read_ram, std::uint64_t ram_siz
     if (damage)
         return damage;
 
+    const Passes filled(0);
     const Passes now(position.pass);
     const Passes before(position.pass - 1);
+    Page page_of_notes{};
+    std::memcpy(page_of_notes.data(), &notes, sizeof notes);
     std::size_t more = 0;
     // A buffer that stays in the cache.
     std::vector<std::uint8_t> buffer(256 * GUEST_PAGE);
-    for (std::uint64_t address = GUEST_RAM_START; address < ram_size; address += GUEST_PAGE) {
-        const std::size_t in_buffer = (address - GUEST_RAM_START) % buffer.size();
+    for (std::uint64_t address = 0; address < ram_size; address += GUEST_PAGE) {
+        const std::size_t in_buffer = address % buffer.size();
         if (in_buffer == 0)
             read_ram(address, std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), ram_size - address)));
+        const bool spare = address >= GUEST_SPARE && address < GUEST_SPARE_END;
+        if (spare || (address >= low_ram_end && address < GUEST_RAM_START))
+            continue;
         const std::uint64_t page = address / GUEST_PAGE;
         const std::uint8_t* seen = buffer.data() + in_buffer;
-        const Page expected = address >= notes.test_end  ? filled_once(page)
+        const Page expected = address == GUEST_INFO      ? page_of_notes
+                              : address < low_ram_end    ? Page{}
+                              : address >= notes.test_end ? filled.page(page)
                               : address < position.page  ? now.page(page)
                               : address == position.page ? half_written(before.page(page), now.page(page), seen)
                                                          : before.page(page);
@@ -248,11 +243,18 @@ std::optional<Damage> find_damage(const ReadRam& read_ram, std::uint64_t ram_siz
     return damage;
 }
 
+std::vector<std::uint8_t> page_after(std::uint64_t page, std::uint32_t pass)
+{
+    const Page content = Passes(pass).page(page);
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(content.data());
+    return {bytes, bytes + GUEST_PAGE};
+}
+
 std::string describe_page(std::uint64_t address)
 {
     static constexpr const char* kinds[] = {"rewritten in each pass", "alternating between zero and not", "always zero"};
     const std::uint64_t page = address / GUEST_PAGE;
-    const char* kind = address < GUEST_RAM_START ? "low memory" : kinds[static_cast<int>(kind_of(page))];
+    const char* kind = address < GUEST_RAM_START ? "below 1 MiB" : kinds[static_cast<int>(kind_of(page))];
     return fmt::format("page {} (0x{:x}, {})", page, page * GUEST_PAGE, kind);
 }
 

@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "x86_layout.h"
 
@@ -23,8 +24,8 @@ std::span<const std::uint8_t> x86_image();
 struct Position {
     /// The pass being written; pass 1 is the first.
     std::uint32_t pass;
-    /// Guest-physical address of the page being written; everything below it is of this pass, everything above of the one
-    /// before. The end of the test range, or beyond: this pass is complete.
+    /// Guest-physical address of the page being written; of the test range, everything below it is of this pass, everything
+    /// above of the one before. The end of the test range, or beyond: this pass is complete.
     std::uint64_t page;
 };
 
@@ -40,9 +41,12 @@ struct Damage {
 /// Reads guest RAM at a guest-physical address into all of the buffer.
 using ReadRam = std::function<void(std::uint64_t address, std::span<std::uint8_t> buffer)>;
 
-/// Compares every byte from 1 MiB to the end of RAM, and the guest's own notes below, with what it must be at that position.
-/// Nothing: all is well.
+/// Compares every byte of RAM with what it must be at that position, but for the two pages that cases may change and what a
+/// PC hides behind its video memory and ROMs. Nothing: all is well.
 std::optional<Damage> find_damage(const ReadRam& read_ram, std::uint64_t ram_size, const Position& position);
+
+/// The content of a page of the test range after a pass.
+std::vector<std::uint8_t> page_after(std::uint64_t page, std::uint32_t pass);
 
 /// Says of an address what it is to the guest: "page 261 (0x105000), always zero".
 std::string describe_page(std::uint64_t address);

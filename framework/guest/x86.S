@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The guest: a ROM image that is the firmware, so that guest code runs as soon as the machine does. It prints 'A', fills
- * the last sixteenth of RAM, then for ever rewrites a slice of every page of the test range (from 1 MiB up to there)
- * and prints a 'B' every few passes. pattern.h tells from two registers what every byte of RAM must be:
+ * RAM from 1 MiB on, then for ever rewrites a slice of every page of the test range (all but the last sixteenth of RAM) and
+ * prints a 'B' every few passes. guest.cc tells from two registers what every byte of RAM must be:
  *
  *   EBX  the pass being written
  *   ESI  the page being written; below 1 MiB between two passes: the parity of the pass just completed
@@ -10,8 +10,8 @@
  * The order of the instructions that change them is part of that contract: after each single one of them the two must
  * tell the truth. Inside a page, words are written in ascending order.
  *
- * Few instructions a page: where KVM has to emulate 32-bit protected mode, each costs about a microsecond. The slices are
- * not written by a string instruction: TCG needs 20 ns for each of its rounds.
+ * Few instructions a page: where KVM has to emulate 32-bit protected mode, each costs about a microsecond. String
+ * instructions do not help: TCG needs 20 ns for each of their rounds. RAM is filled by 16-byte stores for both their sakes.
  */
 #include "x86_layout.h"
 
@@ -64,11 +64,15 @@ start32:
         movl    %esi, GUEST_INFO_TEST_END
         movl    $GUEST_MAGIC, GUEST_INFO_MAGIC
 
-        /* Pass 0. RAM of a new machine is zero, so zero pages need no writing. */
+        /* Allow SSE's stores (CR4.OSFXSR). */
+        movl    %cr4, %eax
+        orl     $0x200, %eax
+        movl    %eax, %cr4
+
+        /* Pass 0. RAM of a new machine is zero, so zero pages and alternating ones need no writing. */
         xorl    %ebx, %ebx
-        movl    %esi, %eax
-        shrl    $12, %eax
-        imull   $GUEST_PAGE_FACTOR, %eax, %eax
+        movl    $GUEST_RAM_START, %esi
+        movl    $(((GUEST_RAM_START / GUEST_PAGE) * GUEST_PAGE_FACTOR) & 0xffffffff), %eax
 fill_page:
         movl    %esi, %edx
         shrl    $12, %edx
@@ -79,20 +83,39 @@ fill_page:
         je      filled
         movl    %esi, %edi
         movl    %eax, %edx
-        .rept   4
-        movl    $(GUEST_QUARTER / 4), %ecx
-        rep stosl
-        addl    $GUEST_QUARTER_STEP, %eax
+        leal    GUEST_PAGE(%esi), %esp  /* there is no stack */
+fill_quarter:
+        .irp    word, 0, 4, 8, 12
+        movl    %edx, (GUEST_INFO_SCRATCH + \word)
         .endr
-        movl    %edx, %eax
+        movups  GUEST_INFO_SCRATCH, %xmm0
+        movl    $(GUEST_QUARTER / 256), %ecx
+fill_256:
+        offset = 0
+        .rept   16
+        movups  %xmm0, offset(%edi)
+        offset = offset + 16
+        .endr
+        addl    $256, %edi
+        decl    %ecx
+        jnz     fill_256
+        addl    $GUEST_QUARTER_STEP, %edx
+        cmpl    %esp, %edi
+        jb      fill_quarter
 filled:
         next_page
         cmpl    %ebp, %esi
         jb      fill_page
+        /* The scratch words are RAM too. */
+        xorl    %edx, %edx
+        .irp    word, 0, 4, 8, 12
+        movl    %edx, (GUEST_INFO_SCRATCH + \word)
+        .endr
 
 next_pass:
-        movl    %ebx, %esi
-        andl    $1, %esi
+        movl    %ebx, %edx
+        andl    $1, %edx
+        movl    %edx, %esi
         incl    %ebx
         movl    %ebx, GUEST_INFO_PASS
         imull   $GUEST_PASS_FACTOR, %ebx, %eax
@@ -110,7 +133,7 @@ eight_pages:
         testl   $1, %ebx
         jnz     alternating
         movl    %eax, %ebp
-        movl    %edx, %esp              /* there is no stack */
+        movl    %edx, %esp
         xorl    %eax, %eax
         subl    $GUEST_SLICE, %edx
         andl    $(GUEST_PAGE - 1), %edx

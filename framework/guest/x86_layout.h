@@ -9,17 +9,18 @@
 #define GUEST_ROM_SIZE 0x10000
 #define GUEST_ROM_BASE 0xffff0000
 
-/* In low RAM, a page of its own: four 32-bit words. */
+/* In low RAM, a page of its own: four 32-bit words that last, and room to make 16 bytes in. */
 #define GUEST_INFO 0x1000
 #define GUEST_INFO_MAGIC 0x1000
 #define GUEST_INFO_PASS 0x1004
 #define GUEST_INFO_RAM_END 0x1008
 #define GUEST_INFO_TEST_END 0x100c
+#define GUEST_INFO_SCRATCH 0x1010
 #define GUEST_MAGIC 0x5453494d
 
-/* Pages of RAM below 1 MiB that the guest never touches. */
+/* Two pages that the guest never touches, for cases to change from outside. The rest of RAM below 1 MiB stays zero. */
 #define GUEST_SPARE 0x2000
-#define GUEST_SPARE_END 0x9000
+#define GUEST_SPARE_END 0x4000
 
 #define GUEST_RAM_START 0x100000
 #define GUEST_PAGE 4096
@@ -37,7 +38,8 @@
 #define GUEST_SLICE (1 << GUEST_SLICE_SHIFT)
 #define GUEST_SLICES (GUEST_PAGE / GUEST_SLICE)
 
-/* Pages behind the test range are filled once, as in pass 0; each quarter of a page adds this to its word once more. */
+/* Before the first pass, all pages that are not zero are filled with the word of pass 0; each quarter of a page adds this to
+ * it once more. Pages behind the test range stay so. */
 #define GUEST_QUARTER_STEP 0xc2b2ae35
 #define GUEST_QUARTER (GUEST_PAGE / 4)
 

@@ -74,17 +74,11 @@ int run_case_process(const Registry& registry, const std::string& path, const Se
         throw qtest::EnvironmentError("no case " + path);
     CaseInfo info = *registered;
     info.deadline = deadline.value_or(info.deadline);
-    const auto begin = Clock::now();
     Outcome outcome;
     {
         Case test(info, setting, directory, [](const std::string& name) { report(qtest::Json{{"phase", name}}); });
         outcome = run(test);
-        qtest::Json phases = qtest::Json::array();
-        for (const Case::Phase& phase : test.phases())
-            phases.append(qtest::Json{{"name", phase.name}, {"at", std::chrono::duration<double>(phase.begin - begin).count()}});
-        outcome.details.set("phases", phases);
     }
-    outcome.seconds = seconds_since(begin);
     report(outcome.save());
     return 0;
 }

@@ -25,37 +25,52 @@ std::string last_event(const qtest::QmpClient& qmp)
     return fmt::format("{}{} {:.3f} s before", event.name, event.data.size() ? " " + event.data.dump() : "", ago);
 }
 
-/// Asks all at once, so that a QEMU that hangs costs the deadline once.
-Json ask(qtest::QmpClient& qmp, const std::vector<std::string>& commands)
-{
-    const auto deadline = qtest::Deadline::in(std::chrono::seconds(1));
+const std::vector<std::string> questions{"query-status", "query-migrate", "query-migrate-capabilities",
+                                         "query-migrate-parameters"};
+
+/// A VM's answers to the questions, under way.
+struct Asked {
+    qtest::Machine& machine;
     std::vector<qtest::QmpClient::Call> calls;
-    for (const std::string& command : commands)
-        calls.push_back(qmp.send(command));
+};
+
+/// No calls: it cannot be asked.
+std::vector<qtest::QmpClient::Call> ask(qtest::QmpClient& qmp)
+{
+    std::vector<qtest::QmpClient::Call> calls;
+    try {
+        for (const std::string& question : questions)
+            calls.push_back(qmp.send(question));
+    } catch (const qtest::Error&) {
+        calls.clear(); // its connection is gone, or its transcript cannot be written: the state says so
+    }
+    return calls;
+}
+
+Json answers_of(const Asked& asked, qtest::Deadline deadline)
+{
     Json answers = Json::object();
-    for (std::size_t i = 0; i < commands.size(); i++) {
+    for (std::size_t i = 0; i < asked.calls.size(); i++) {
         try {
-            answers.set(commands[i], qmp.result(calls[i], deadline));
+            answers.set(questions[i], asked.machine.qmp().result(asked.calls[i], deadline));
         } catch (const qtest::Error& error) {
-            answers.set(commands[i], std::string("no answer: ") + error.what());
+            answers.set(questions[i], std::string("no answer: ") + error.what());
         }
     }
     return answers;
 }
 
-Json state_of(qtest::Machine& machine, const fs::path& directory)
+Json state_of(const Asked& asked, qtest::Deadline deadline, const fs::path& directory)
 {
+    qtest::Machine& machine = asked.machine;
     Json shown{{"last event", last_event(machine.qmp())}};
     if (const auto& status = machine.process().exit_status())
         return shown.set("exit", status->text());
-    if (machine.qmp().runstate() != qtest::Runstate::running)
+    if (asked.calls.empty())
         return shown.set("monitor", "not answering");
-    const Json state = ask(machine.qmp(), {"query-status", "query-migrate", "query-migrate-capabilities", "query-migrate-parameters"});
+    const Json state = answers_of(asked, deadline);
     qtest::write_file(directory / (machine.name() + ".state.json"), state.pretty() + "\n");
-    if (const auto run_state = state.find("query-status/status"))
-        shown.set("run state", *run_state);
-    else
-        shown.set("run state", state.at("query-status"));
+    shown.set("run state", state.find("query-status/status").value_or(state.at("query-status")));
     if (const auto status = state.find("query-migrate/status"))
         shown.set("migration", *status);
     return shown;
@@ -66,13 +81,18 @@ Json state_of(qtest::Machine& machine, const fs::path& directory)
 Json gather_evidence(Case& test)
 {
     test.loop().forgive();
+    test.loop().turn();
+    std::vector<Asked> all;
+    for (const auto& machine : test.machines())
+        all.push_back({*machine, ask(machine->qmp())});
+    // One second for all of them together, on slow machines too: the runner waits a little longer than that.
+    const auto deadline = qtest::Deadline::unscaled(std::chrono::seconds(1));
     Json shown = Json::object();
-    for (const auto& machine : test.machines()) {
+    for (const Asked& asked : all) {
         try {
-            test.loop().turn();
-            shown.set(machine->name(), state_of(*machine, test.directory()));
+            shown.set(asked.machine.name(), state_of(asked, deadline, test.directory()));
         } catch (const std::exception& error) {
-            shown.set(machine->name(), std::string("not known: ") + error.what());
+            shown.set(asked.machine.name(), std::string("not known: ") + error.what());
         }
     }
     return shown;
@@ -114,7 +134,7 @@ void keep_evidence(const fs::path& scratch, const fs::path& place, const CaseInf
         for (const Need& need : info.needs)
             needs.append(need.text());
         Json report = outcome.save();
-        report.set("case", info.path).set("summary", info.summary).set("needs", needs);
+        report.set("case", info.path).set("summary", info.summary).set("needs", needs).set("tag", name_of(info.tag));
         report.set("deadline_s", static_cast<std::int64_t>(info.deadline.count()));
         report.set("source", describe(setting.source)).set("target", describe(setting.target));
         report.set("accelerator", setting.accelerator).set("machine", setting.machine);

@@ -14,10 +14,11 @@ namespace harness
 {
 
 /// Asks each VM that still answers for its state, writes it to NAME.state.json, and returns for each VM by name what a failure
-/// text shows: exit status or run state, migration status, last event. Takes at most some seconds, throws nothing.
+/// text shows: exit status or run state, migration status, last event. Takes little more than a second when no VM
+/// answers. Throws nothing of its own.
 qtest::Json gather_evidence(Case& test);
 
-/// Moves what `scratch` holds to `place` (made, with its parents) and adds case.json and reproduce.sh. Throws
+/// Copies what `scratch` holds to `place` (made, with its parents) and adds case.json and reproduce.sh. Throws
 /// qtest::EnvironmentError when it cannot be written.
 void keep_evidence(const std::filesystem::path& scratch, const std::filesystem::path& place, const CaseInfo& info,
                    const Setting& setting, const Outcome& outcome);

@@ -39,6 +39,13 @@ void list(const Registry& registry)
         fmt::print("{}\n", info.path);
 }
 
+/// A report that did not reach its reader must not end in success.
+void require_written()
+{
+    if (std::fflush(stdout) != 0 || std::ferror(stdout))
+        throw qtest::EnvironmentError("the report could not be written to stdout");
+}
+
 /// Better told before an hour of running than when there is something to keep. Tried, not asked: /proc says yes to root.
 void require_writable(fs::path place)
 {
@@ -88,9 +95,12 @@ int main(int argc, char** argv, const Registry& registry, std::string_view known
         qtest::Deadline::set_scale(options.timeout_multiplier);
         if (options.list) {
             list(registry);
+            require_written();
             return 0;
         }
-        return options.case_path.empty() ? run(registry, options, known_trouble) : be_case(registry, options);
+        const int status = options.case_path.empty() ? run(registry, options, known_trouble) : be_case(registry, options);
+        require_written();
+        return status;
     } catch (const std::exception& error) {
         std::fflush(stdout);
         fmt::print(stderr, "migration-test: {}\n", error.what());

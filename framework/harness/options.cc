@@ -123,8 +123,8 @@ Options Options::parse(int argc, char** argv)
     if (tap && progress)
         throw qtest::EnvironmentError("--tap and --progress exclude each other");
     options.report = tap ? Report::tap : progress ? Report::text : Report::automatic;
-    if (!(multiplier > 0))
-        throw qtest::EnvironmentError("--timeout-multiplier: a number above 0");
+    if (!(multiplier >= 0.01 && multiplier <= 1000))
+        throw qtest::EnvironmentError("--timeout-multiplier: a number from 0.01 to 1000");
     options.timeout_multiplier = multiplier;
     if (jobs < 1 || repeat < 1)
         throw qtest::EnvironmentError("-j and --repeat: a number from 1 on");
@@ -132,6 +132,8 @@ Options Options::parse(int argc, char** argv)
     options.run.repeat = static_cast<unsigned>(repeat);
     options.run.keep = keep;
     options.run.evidence = evidence ? string(evidence) : "evidence";
+    if (options.run.evidence.empty())
+        throw qtest::EnvironmentError("--evidence: no directory is named");
     if (accelerator)
         options.accelerator = string(accelerator);
     options.machine = string(machine);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <glib.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -45,6 +46,9 @@ namespace
 RunDirectory::RunDirectory()
 {
     std::string path = fmt::format("{}/migration-test-XXXXXX", g_get_tmp_dir());
+    constexpr std::size_t room = 30; // for a case's number and a socket's name
+    if (path.size() + room > sizeof sockaddr_un::sun_path)
+        throw qtest::EnvironmentError(fmt::format("TMPDIR is too long a path for UNIX sockets below it: {}", g_get_tmp_dir()));
     if (!g_mkdtemp(path.data()))
         throw qtest::EnvironmentError(fmt::format("cannot make a directory below {}: {}", g_get_tmp_dir(), std::strerror(errno)));
     path_ = path;

@@ -10,6 +10,7 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "case_process.h"
 #include "channel.h"
@@ -29,10 +30,18 @@ namespace harness
 namespace
 {
 
-/// What a case's process gets beyond the case's deadline to gather evidence and end its VMs, before it is killed.
-constexpr std::chrono::milliseconds grace{1500};
+/// What a case's process gets beyond the case's deadline to gather evidence and end its VMs, before it is killed: more than
+/// gather_evidence() takes when no VM answers, and less than the 2 s that a case may overstay.
+constexpr std::chrono::milliseconds grace{1900};
 
 constexpr std::size_t report_line_limit = 1024 * 1024;
+
+std::string last_words(const fs::path& output)
+{
+    std::string text = qtest::read_tail(output, 1000);
+    text.erase(text.find_last_not_of(" \n") + 1);
+    return text;
+}
 
 std::chrono::seconds deadline_of(const CaseInfo& info, const KnownTrouble::Entry* trouble)
 {
@@ -49,10 +58,7 @@ class Runner::Running
         : info(case_info), trouble(runner.trouble_.find(info.path, runner.setting_)), directory(std::move(case_directory)),
           begin(Deadline::Clock::now()), runner_(runner), splitter_(report_line_limit),
           reports_(runner.loop_, std::move(line.ours),
-                   {[this](std::string_view bytes) {
-                        splitter_.feed(bytes, [this](std::string_view text) { report(text); });
-                    },
-                    {}}),
+                   {[this](std::string_view bytes) { receive(bytes); }, {}}),
           process_(runner.loop_, spec(runner, std::move(line.theirs))),
           alarm_(runner.loop_.after(Deadline::in(deadline_of(info, trouble)).total() + grace, [this] {
               overdue = true;
@@ -64,12 +70,14 @@ class Runner::Running
     /// Its last report may be still to be read; and a process that it left behind may keep the line open for ever.
     bool ended() const { return !process_.running(); }
     const qtest::Process& process() const { return process_; }
+    /// Since its start.
+    double seconds() const { return std::chrono::duration<double>(Deadline::Clock::now() - begin).count(); }
 
     const CaseInfo& info;
     const KnownTrouble::Entry* const trouble;
     const fs::path directory;
     const Deadline::Clock::time_point begin;
-    std::string phase = "start";
+    qtest::Json phases = qtest::Json::array(); // {"name", "at"} of each
     std::optional<Outcome> outcome;
     bool overdue = false;
 
@@ -87,12 +95,22 @@ class Runner::Running
         return spec;
     }
 
-    void report(std::string_view text)
+    /// What a case's process says may be anything once the process has gone wrong: that fails the case and nothing else.
+    void receive(std::string_view bytes)
     {
-        const qtest::Json message = qtest::Json::parse(text);
+        try {
+            splitter_.feed(bytes, [this](std::string_view text) { report(qtest::Json::parse(text)); });
+        } catch (const qtest::Error& error) {
+            outcome = Outcome{.result = Result::failed, .reason = fmt::format("the case's report cannot be read: {}", error.what())};
+            reports_.close();
+        }
+    }
+
+    void report(const qtest::Json& message)
+    {
         if (const auto name = message.find("phase")) {
-            phase = name->as_string();
-            runner_.reporter_.phase(info, phase);
+            phases.append(qtest::Json{{"name", *name}, {"at", seconds()}});
+            runner_.reporter_.phase(info, name->as_string());
         } else {
             outcome = Outcome::load(message);
         }
@@ -166,9 +184,13 @@ Outcome Runner::judge(Running& running)
                              ? fmt::format("the case's process did not end by itself at its deadline of {} s and was killed",
                                            deadline_of(running.info, running.trouble).count())
                              : fmt::format("the case's process {} without reporting a result", status.text());
-        outcome.details.set("phase", running.phase);
+        if (const std::string words = last_words(running.directory / "case.output"); !words.empty())
+            outcome.reason += "; its last words: " + words;
+        if (running.phases.size() > 0)
+            outcome.details.set("phase", running.phases.elements().back().at("name"));
     }
-    outcome.seconds = std::chrono::duration<double>(Deadline::Clock::now() - running.begin).count();
+    outcome.details.set("phases", running.phases);
+    outcome.seconds = running.seconds();
     std::set<pid_t> own;
     for (const Running& other : running_)
         own.insert(other.process().pid());

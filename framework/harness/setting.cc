@@ -19,11 +19,13 @@ namespace harness
 namespace
 {
 
-void check_architecture(const Qemu& qemu)
+void check_fit(const Qemu& qemu, const std::string& accelerator)
 {
     if (qemu.schema.architecture() != qtest::architecture)
         throw qtest::EnvironmentError(fmt::format("{}: emulates {}; this suite has a guest for {} only", qemu.binary,
                                                   qemu.schema.architecture(), qtest::architecture));
+    if (accelerator == "kvm" && !qemu.schema.has_kvm())
+        throw qtest::EnvironmentError(fmt::format("--accel kvm: {} was built without it", qemu.binary));
 }
 
 /// An alias ("pc") means another type in each version: the older of the two is mostly known to both.
@@ -71,8 +73,10 @@ Setting Setting::from_environment(const std::string& accelerator, const std::str
     const char* type = std::getenv("QTEST_QEMU_MACHINE_TYPE");
     const std::string asked = !machine.empty() ? machine : type && *type ? type : "pc";
     Setting setting{{source, schema}, {target, source == target ? schema : qtest::Schema::probe(target, scratch)}, accelerator, asked};
-    check_architecture(setting.source);
-    check_architecture(setting.target);
+    check_fit(setting.source, accelerator);
+    check_fit(setting.target, accelerator);
+    if (asked == "none")
+        throw qtest::EnvironmentError("machine type 'none' cannot run a guest");
     setting.machine = common_machine(asked, setting.source, setting.target);
     return setting;
 }

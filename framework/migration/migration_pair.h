@@ -25,14 +25,15 @@ class MigrationPair
         /// Whether the target waits for `cont` after migration (QEMU's -S), so that both sides can be compared while stopped.
         bool target_starts_stopped = true;
         unsigned ram_mib = 64;
-        /// Called once both sides are up and set, before migration.
+        /// Called once both sides are up and set, before the guest is waited for.
         std::function<void(MigrationPair&)> before = {};
+        /// Called once the migration has completed and source and target were found to be the same guest, both still stopped.
+        std::function<void(MigrationPair&)> after = {};
     };
 
     /// Starts both sides, the target with its incoming migration deferred, and sets them up.
     MigrationPair(harness::Case& test, Options options);
 
-    harness::Case& test() noexcept { return test_; }
     Vm& source() noexcept { return source_; }
     Vm& target() noexcept { return target_; }
 
@@ -50,10 +51,14 @@ class MigrationPair
     /// Waits until the side has told this status; returns that event. Fails at once when it tells `failed` or `cancelled`
     /// instead.
     qtest::Event wait_status(Vm& vm, const std::string& status, EventLog::Mark since);
+    /// Holds the migration statuses that a side has told since the mark to this list; a source may tell `device` as well, before
+    /// the status `completed` or `colo`.
+    void expect_statuses(Vm& vm, EventLog::Mark since, std::vector<std::string> expected);
     /// How many connections the target has accepted at the TCP port it listens on.
     std::size_t count_connections();
 
-    /// Bounds the bandwidth so that the migration cannot converge, whatever the guest does.
+    /// Bounds the bandwidth so that the migration cannot converge while the guest runs: what it rewrites in one pass takes
+    /// seconds to send.
     void hold_back();
     /// Returns when pages that had been sent are certain to have been written again: some pages were sent, and after that
     /// the guest went through a whole pass, all the while held back. Throws when the migration ended meanwhile.
@@ -74,7 +79,6 @@ class MigrationPair
   private:
     void set_capabilities(Vm& vm);
     std::vector<std::string> arguments(const std::string& name, bool target) const;
-    void expect_statuses(Vm& vm, EventLog::Mark since, std::vector<std::string> expected);
 
     harness::Case& test_;
     Options options_;

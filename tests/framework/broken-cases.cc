@@ -46,6 +46,16 @@ void hang_with_vms(Case& test)
     }
 }
 
+/// Both QEMUs hang: neither answers while evidence is gathered.
+void frozen_vms(Case& test)
+{
+    migration::MigrationPair pair(test, {});
+    test.phase("freeze");
+    pair.source().machine().process().send_signal(SIGSTOP);
+    pair.target().machine().process().send_signal(SIGSTOP);
+    pair.source().run_state();
+}
+
 /// A process that leaves the case's session and process group, and whose parent is gone.
 void daemonize(Case&)
 {
@@ -83,6 +93,16 @@ int main(int argc, char** argv)
     });
     add(registry, "print", [](Case&) { static_cast<void>(!write(STDOUT_FILENO, "ok 1 - /broken/fail\n1..0\n", 24)); });
     add(registry, "daemon", daemonize);
+    add(registry, "bytes", [](Case& test) { test.check(false, "seen \xff\xfe and " + std::string(1 << 20, 'x')); });
+    add(registry, "garbage", [](Case&) {
+        static_cast<void>(!write(3, "{\n", 2));
+        pause();
+    }, 1s);
+    add(registry, "complaint", [](Case&) {
+        static_cast<void>(!write(STDERR_FILENO, "no more of this\n", 16));
+        _exit(3);
+    });
+    add(registry, "frozen", frozen_vms, 2s);
     add(registry, "busy", hang_with_vms, 2s);
     add(registry, "wait", with_vms_running, 2s);
     add(registry, "source_killed", source_killed);

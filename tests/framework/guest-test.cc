@@ -23,7 +23,7 @@ class Ram
     {
         const std::uint32_t notes[] = {GUEST_MAGIC, pass, ram_size, test_end};
         std::memcpy(&bytes_[GUEST_INFO], notes, sizeof notes);
-        for (std::uint64_t address = test_end; address < ram_size; address += 4) {
+        for (std::uint64_t address = GUEST_RAM_START; address < ram_size; address += 4) {
             const std::uint64_t number = address / GUEST_PAGE;
             if (number % 8 != GUEST_CLASS_ZERO && number % 8 != GUEST_CLASS_ALTERNATING)
                 word(address) = static_cast<std::uint32_t>(number * GUEST_PAGE_FACTOR + address % GUEST_PAGE / 1024 * GUEST_QUARTER_STEP);
@@ -83,14 +83,15 @@ TEST(GuestPattern, AWordWrittenOutOfOrderIsWrong)
 TEST(GuestPattern, EveryByteOfEveryKindOfPageCounts)
 {
     Ram ram(300, 0x400000);
-    for (const std::uint64_t page : {0x300000, 0x303000, 0x305000, 0x500000, 0x503000, 0x1300000, 0x1303000, 0x13ff000})
+    for (const std::uint64_t page : {0x0, 0x1000, 0x9f000, 0x300000, 0x303000, 0x305000, 0x500000, 0x503000, 0x1300000, 0x1303000, 0x13ff000})
         for (std::uint64_t byte = 0; byte < GUEST_PAGE; byte += 131) {
             ram[page + byte] ^= 1;
             const std::string text = ram.damage({300, 0x400000});
             ram[page + byte] ^= 1;
             std::ostringstream place;
             place << "guest RAM at 0x" << std::hex << page + byte << ", byte " << std::dec << byte << " of page " << page / GUEST_PAGE;
-            ASSERT_TRUE(text.starts_with(place.str())) << place.str() << "\n" << text;
+            const bool note = page == GUEST_INFO && byte < 16;
+            ASSERT_TRUE(text.starts_with(note ? "the guest's notes" : place.str())) << place.str() << "\n" << text;
         }
     EXPECT_EQ(ram.damage({300, 0x400000}), "none");
 }
@@ -100,6 +101,22 @@ TEST(GuestPattern, ATailOfStalePagesIsNotTakenForTheLegalEdge)
     // The guest had come to 0x800000, but its last pages are as before.
     EXPECT_NE(Ram(200, 0x7f0000).damage({200, 0x800000}), "none");
     EXPECT_NE(Ram(200, 0x810000).damage({200, 0x800000}), "none");
+}
+
+TEST(GuestPattern, PagesForCasesToChangeAreNotLookedAt)
+{
+    Ram ram(200, 0x300000);
+    ram[GUEST_SPARE] = ram[GUEST_SPARE_END - 1] = 1;
+    EXPECT_EQ(ram.damage({200, 0x300000}), "none");
+    ram[GUEST_SPARE_END] = 1;
+    EXPECT_NE(ram.damage({200, 0x300000}), "none");
+}
+
+TEST(GuestPattern, APageIsKnownByItself)
+{
+    Ram ram(200, 0x300000);
+    for (const std::uint64_t number : {0x200, 0x203, 0x205, 0x207})
+        EXPECT_EQ(std::memcmp(&ram[number * GUEST_PAGE], guest::page_after(number, 200).data(), GUEST_PAGE), 0) << number;
 }
 
 TEST(GuestPattern, AWrongNoteIsToldWithWhatItSays)

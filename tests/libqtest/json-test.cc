@@ -30,7 +30,8 @@ TEST(Json, IntegersBeyond64BitsAreRefusedNotClamped)
 
 TEST(Json, TextThatIsNoJsonIsRefused)
 {
-    for (const char* text : {"", " ", "{", "[1,]", "{'a': 1}", "nul", "1 2", "{} x", "{\"a\" 1}", "\"\xff\"", "\"\xc3\""})
+    for (const char* text : {"", " ", "{", "[1,]", "{'a': 1}", "nul", "1 2", "{} x", "{\"a\" 1}", "\"\xff\"", "\"\xc3\"", "NaN", "[Infinity]",
+                             "-Infinity", "1.", "[1.e3]", "\"\t\""})
         EXPECT_THROW(Json::parse(text), JsonError) << text;
     EXPECT_THROW(Json::parse(std::string_view("{}\0{}", 5)), JsonError);
 }

@@ -3,6 +3,8 @@
 // Do the oracles see? Each case here breaks one thing that a check of the suite looks at, on real VMs, and passes only when the
 // check fails and names the place. A check that cannot fail would be found here.
 #include <csignal>
+#include <functional>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -121,12 +123,14 @@ void stale_page(Case& test, Side survivor)
     ColoPair vms(test, Channels::plain);
     take_over(vms, survivor);
     Vm& alive = vms.vm(survivor);
-    const auto old = alive.machine().qtest().read(page, GUEST_PAGE);
-    alive.cont();
-    alive.expect_progress();
-    alive.stop();
-    alive.machine().qtest().write(page, old);
-    expect_noticed(test, {fmt::format("page {} (0x{:x}", page / GUEST_PAGE, page), "it is this page as of pass"},
+    const auto position = guest::parse_position(alive.registers());
+    const std::uint32_t last = page < position.page ? position.pass : position.pass - 1;
+    const auto current = guest::page_after(page / GUEST_PAGE, last);
+    auto& qtest = alive.machine().qtest();
+    test.check(position.page == page || qtest.read(page, GUEST_PAGE) == current, "the page to be replaced is not what it should be");
+    qtest.write(page, guest::page_after(page / GUEST_PAGE, last - 1));
+    expect_noticed(test,
+                   {fmt::format("page {} (0x{:x}", page / GUEST_PAGE, page), fmt::format("it is this page as of pass {}", last - 1)},
                    [&] { alive.check_ram(); });
 }
 
@@ -188,6 +192,24 @@ void wrong_exit_announced(Case& test)
     pair.source().machine().expect_exit(qtest::ExitStatus::exited(0));
 }
 
+/// A word that QEMU would put where the guest never writes.
+void stray_word(Case& test)
+{
+    MigrationPair pair(test, {});
+    migrated(pair);
+    pair.target().machine().qtest().writel(0x7c00, 0x1badb002);
+    expect_noticed(test, {"0x7c00", "below 1 MiB"}, [&] { pair.target().check_ram(); });
+}
+
+void hooks(Case& test)
+{
+    std::string called;
+    MigrationPair pair(test, {.before = [&](MigrationPair& early) { called += "before " + early.source().run_state() + "; "; },
+                              .after = [&](MigrationPair& late) { called += "after " + late.source().run_state(); }});
+    migrated(pair);
+    test.check(called == "before running; after postmigrate", "the hooks were called as: " + called);
+}
+
 /// A migration that could end before anything was written again must not pass for a live one.
 void nothing_resent(Case& test)
 {
@@ -203,12 +225,14 @@ void register_cases(harness::Registry& registry)
     };
     add("ram/changed_byte", "a byte of the target's RAM changed", changed_byte);
     add("ram/changed_byte_outside_test_range", "a byte in RAM that is written once, or never", changed_byte_outside_test_range);
+    add("ram/stray_word", "a word below 1 MiB", stray_word);
+    add("pair/hooks", "hooks before and after migration", hooks);
     add("ram/nothing_resent", "a migration without a page sent twice", nothing_resent);
     add("cpu/changed_register", "the target's CPU elsewhere", changed_register);
     add("survivor/primary/neighbours_page", "a page replaced by the next", [](Case& t) { neighbours_page(t, Side::primary); });
     add("survivor/secondary/neighbours_page", "a page replaced by the next", [](Case& t) { neighbours_page(t, Side::secondary); });
-    add("survivor/primary/stale_page", "a page as of some passes ago", [](Case& t) { stale_page(t, Side::primary); });
-    add("survivor/secondary/stale_page", "a page as of some passes ago", [](Case& t) { stale_page(t, Side::secondary); });
+    add("survivor/primary/stale_page", "a page as of a pass ago", [](Case& t) { stale_page(t, Side::primary); });
+    add("survivor/secondary/stale_page", "a page as of a pass ago", [](Case& t) { stale_page(t, Side::secondary); });
     add("survivor/stopped", "a survivor that does not run", stopped_survivor);
     add("failover/primary_left_out", "no failover command", [](Case& t) { failover_left_out(t, Side::primary); });
     add("failover/secondary_left_out", "no failover command", [](Case& t) { failover_left_out(t, Side::secondary); });
