@@ -22,8 +22,8 @@ constexpr int multifd_channels = 4;
 MigrationPair::Options options(Channels channels)
 {
     MigrationPair::Options result{.capabilities = {"return-path", "x-colo"},
-                                             .parameters = {{"x-checkpoint-delay", checkpoint_delay_ms}},
-                                             .target_starts_stopped = false};
+                                  .parameters = {{"x-checkpoint-delay", checkpoint_delay_ms}},
+                                  .target_starts_stopped = false};
     if (channels == Channels::multifd) {
         result.capabilities.push_back("multifd");
         result.parameters.set("multifd-channels", multifd_channels);
@@ -31,10 +31,7 @@ MigrationPair::Options options(Channels channels)
     return result;
 }
 
-const char* name_of(Side side)
-{
-    return side == Side::primary ? "primary" : "secondary";
-}
+const char* name_of(Side side) { return side == Side::primary ? "primary" : "secondary"; }
 
 constexpr std::size_t connections(Channels channels)
 {
@@ -47,7 +44,8 @@ constexpr std::uint64_t secondarys_word = GUEST_SPARE + GUEST_PAGE;
 
 } // namespace
 
-ColoPair::ColoPair(harness::Case& test, Channels channels) : test_(test), channels_(channels), pair_(test, options(channels))
+ColoPair::ColoPair(harness::Case& test, Channels channels)
+    : test_(test), channels_(channels), pair_(test, options(channels))
 {
     for (const Side side : {Side::primary, Side::secondary})
         test_.check(vm(side).qmp().out_of_band(), vm(side).name() + ": QEMU does not offer out-of-band QMP");
@@ -63,8 +61,9 @@ void ColoPair::reach_colo()
     for (const Side side : {Side::primary, Side::secondary})
         expect_colo_status(side, {{"mode", name_of(side)}, {"last-mode", "none"}});
     const std::size_t seen = pair_.count_connections();
-    test_.check(seen == connections(channels_), fmt::format("expected {} migration connections between source and target, seen {}",
-                                                            connections(channels_), seen));
+    test_.check(seen == connections(channels_),
+                fmt::format("expected {} migration connections between source and target, seen {}",
+                            connections(channels_), seen));
 }
 
 void ColoPair::expect_checkpoints(int count)
@@ -92,11 +91,13 @@ void ColoPair::expect_checkpoint(int number)
     const auto primarys = primary.progress();
     const auto secondarys = secondary.progress();
     const auto taken = secondary.machine().qtest().readq(primarys_word);
-    test_.check(taken == changed, fmt::format("{}: expected the primary's change to RAM at 0x{:x} after the checkpoint, {:x}; seen {:x}",
-                                              secondary.name(), primarys_word, changed, taken));
+    test_.check(taken == changed,
+                fmt::format("{}: expected the primary's change to RAM at 0x{:x} after the checkpoint, {:x}; seen {:x}",
+                            secondary.name(), primarys_word, changed, taken));
     const auto kept = secondary.machine().qtest().readq(secondarys_word);
-    test_.check(kept == 0, fmt::format("{}: its own change to RAM at 0x{:x} outlived the checkpoint: expected 0, seen {:x}",
-                                       secondary.name(), secondarys_word, kept));
+    test_.check(kept == 0,
+                fmt::format("{}: its own change to RAM at 0x{:x} outlived the checkpoint: expected 0, seen {:x}",
+                            secondary.name(), secondarys_word, kept));
     primary.expect_progress(primarys);
     secondary.expect_progress(secondarys);
 }
@@ -115,10 +116,7 @@ void ColoPair::yank(Side survivor)
     vm(survivor).qmp().execute_oob("yank", {{"instances", Json::array({Json{{"type", "migration"}}})}});
 }
 
-void ColoPair::lose_heartbeat(Side survivor)
-{
-    vm(survivor).qmp().execute("x-colo-lost-heartbeat");
-}
+void ColoPair::lose_heartbeat(Side survivor) { vm(survivor).qmp().execute("x-colo-lost-heartbeat"); }
 
 void ColoPair::expect_takeover(Side survivor)
 {
@@ -130,8 +128,9 @@ void ColoPair::expect_takeover(Side survivor)
     alive.wait_event("RESUME", {}, completed.number);
     // The event says "error" when COLO noticed the cut connection before the failover command, "request" when after.
     const Json reason = exit.data.at("reason");
-    test_.check(reason == Json("request") || reason == Json("error"),
-                fmt::format("{}: expected COLO_EXIT with reason 'request' or 'error', seen {}", alive.name(), reason.dump()));
+    test_.check(
+        reason == Json("request") || reason == Json("error"),
+        fmt::format("{}: expected COLO_EXIT with reason 'request' or 'error', seen {}", alive.name(), reason.dump()));
     expect_colo_status(survivor, {{"mode", "none"}, {"last-mode", name_of(survivor)}, {"reason", "request"}});
     expect_loss_noticed(other(survivor));
     if (checkpoint_entered_)
@@ -173,8 +172,9 @@ void ColoPair::expect_failed_over_inside_checkpoint()
     const auto& events = vm(Side::secondary).qmp().events();
     const qtest::Event* resume = events.find("RESUME", {}, *checkpoint_entered_);
     const qtest::Event* exit = events.find("COLO_EXIT", {}, *checkpoint_entered_);
-    test_.check(!resume || (exit && exit->number < resume->number),
-                "target: the checkpoint was over before the failover reached it, so this was no failover inside a checkpoint");
+    test_.check(
+        !resume || (exit && exit->number < resume->number),
+        "target: the checkpoint was over before the failover reached it, so this was no failover inside a checkpoint");
 }
 
 /// What must be true of everything that both sides have told since migration began.
@@ -198,7 +198,8 @@ void ColoPair::expect_orderly_events(Side survivor)
             const std::string& name = events.all()[i].name;
             if (name != "STOP" && name != "RESUME")
                 continue;
-            test_.check(name != last, fmt::format("{}: two {} events in a row, numbers up to {}", vm(side).name(), name, i));
+            test_.check(name != last,
+                        fmt::format("{}: two {} events in a row, numbers up to {}", vm(side).name(), name, i));
             last = name;
         }
     }
@@ -210,9 +211,10 @@ void ColoPair::expect_out_of_colo(Vm& vm)
         vm.qmp().execute("x-colo-lost-heartbeat");
     } catch (const qtest::CommandError& error) {
         const std::string expected = "VM is not in COLO mode"; // QEMU's migration/colo-failover.c
-        test_.check(error.description() == expected, fmt::format("{}: expected a second x-colo-lost-heartbeat to be refused with "
-                                                                 "'{}', seen '{}'",
-                                                                 vm.name(), expected, error.description()));
+        test_.check(error.description() == expected,
+                    fmt::format("{}: expected a second x-colo-lost-heartbeat to be refused with "
+                                "'{}', seen '{}'",
+                                vm.name(), expected, error.description()));
         return;
     }
     throw qtest::TestFailure(vm.name() + ": a second x-colo-lost-heartbeat, after the failover, was accepted");

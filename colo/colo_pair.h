@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// ColoPair: a primary and a secondary VM in lock-step, and the verbs of COLO. The protocol is QEMU's migration/colo.c: the
-// secondary runs beside the primary and is overwritten by the primary's state at each checkpoint. A checkpoint shows on the
-// secondary as STOP, then RESUME.
+// ColoPair: a primary and a secondary VM in lock-step, and the verbs of COLO. The protocol is QEMU's migration/colo.c:
+// the secondary runs beside the primary and is overwritten by the primary's state at each checkpoint. A checkpoint
+// shows on the secondary as STOP, then RESUME.
 #pragma once
 
 #include <optional>
@@ -26,8 +26,8 @@ class ColoPair
 
     /// Migrates until the primary is in state `colo` and the secondary runs.
     void reach_colo();
-    /// Goes through whole checkpoints. At each one the secondary must take over what changed in the primary's RAM, lose what
-    /// changed in its own, and afterwards both guests must make new progress.
+    /// Goes through whole checkpoints. At each one the secondary must take over what changed in the primary's RAM, lose
+    /// what changed in its own, and afterwards both guests must make new progress.
     void expect_checkpoints(int count);
     /// Returns inside a checkpoint: after the secondary's STOP, with its RESUME yet to come.
     void enter_checkpoint();
@@ -38,8 +38,8 @@ class ColoPair
     void expect_loss_noticed(Side side);
     /// Tells the survivor that its peer is dead.
     void lose_heartbeat(Side survivor);
-    /// Holds that the survivor has left COLO for good, runs, and is whole: its guest goes on and every byte of its RAM is
-    /// right; and that the other side has noticed the loss and waits, still in COLO.
+    /// Holds that the survivor has left COLO for good, runs, and is whole: its guest goes on and every byte of its RAM
+    /// is right; and that the other side has noticed the loss and waits, still in COLO.
     void expect_takeover(Side survivor);
 
   private:

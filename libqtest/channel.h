@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Channel: one connected stream socket, full duplex, never blocking. Bytes go out in the order of send(), each send()'s file
-// descriptors with its first byte (SCM_RIGHTS); bytes come in through `data` as they arrive. How a stream ends is told once:
-// `closed` with no text when the peer hung up, with a text when the socket failed. No callback comes after close().
+// Channel: one connected stream socket, full duplex, never blocking. Bytes go out in the order of send(), each send()'s
+// file descriptors with its first byte (SCM_RIGHTS); bytes come in through `data` as they arrive. How a stream ends is
+// told once: `closed` with no text when the peer hung up, with a text when the socket failed. No callback comes after
+// close().
 #pragma once
 
 #include <deque>

@@ -27,10 +27,11 @@ void Console::wait(const std::string& text, Mark since, Deadline deadline)
 {
     const auto printed = [&] { return text_.find(text, since) != std::string::npos; };
     const std::string what = fmt::format("new '{}' on the console of {}", text, name_);
-    loop_.until([&] { return printed() || closed_; }, deadline, what, [&] {
-        return fmt::format("{} byte{} since the mark, {} before", text_.size() - since, text_.size() - since == 1 ? "" : "s",
-                           since);
-    });
+    loop_.until([&] { return printed() || closed_; }, deadline, what,
+                [&] {
+                    return fmt::format("{} byte{} since the mark, {} before", text_.size() - since,
+                                       text_.size() - since == 1 ? "" : "s", since);
+                });
     if (!printed())
         throw ConnectionLost(what + ": " + *closed_);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Console: the guest's serial line, received as it prints. Text already printed proves nothing about now: take a mark, then
-// wait for text after it.
+// Console: the guest's serial line, received as it prints. Text already printed proves nothing about now: take a mark,
+// then wait for text after it.
 #pragma once
 
 #include <optional>

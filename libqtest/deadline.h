@@ -17,10 +17,7 @@ class Deadline
     using Duration = std::chrono::milliseconds;
 
     /// `duration` from now, stretched by the factor for slow machines.
-    static Deadline in(Duration duration)
-    {
-        return Deadline(std::chrono::duration_cast<Duration>(duration * scale_));
-    }
+    static Deadline in(Duration duration) { return Deadline(std::chrono::duration_cast<Duration>(duration * scale_)); }
     /// The same, whatever the factor.
     static Deadline unscaled(Duration duration) { return Deadline(duration); }
     /// One factor for every deadline of this process, set before the first is made. 1 unless told.

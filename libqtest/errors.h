@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The one family of exceptions. Which type is thrown decides what becomes of the case that did not catch it: a Skip skips
-// it, an EnvironmentError says that this machine cannot run it, every other Error fails it.
+// The one family of exceptions. Which type is thrown decides what becomes of the case that did not catch it: a Skip
+// skips it, an EnvironmentError says that this machine cannot run it, every other Error fails it.
 #pragma once
 
 #include <stdexcept>

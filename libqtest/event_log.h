@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// EventLog: every QMP event of one QEMU, numbered from 0 in arrival order and never dropped. A wait consumes nothing: it
-// looks at the events from a mark on. Take the mark before the action whose event is awaited, and an event that came
+// EventLog: every QMP event of one QEMU, numbered from 0 in arrival order and never dropped. A wait consumes nothing:
+// it looks at the events from a mark on. Take the mark before the action whose event is awaited, and an event that came
 // before the action cannot be mistaken for its effect.
 #pragma once
 
@@ -35,11 +35,12 @@ class EventLog
     /// After the newest event.
     Mark mark() const noexcept { return events_.size(); }
 
-    /// Takes a QMP message that has an `event` member. Throws JsonError when the rest is not as QMP's specification says.
+    /// Takes a QMP message that has an `event` member. Throws JsonError when the rest is not as QMP's specification
+    /// says.
     void add(const Json& message);
 
-    /// The first event at or after `since` of that name whose data matches; null when there is none yet. The pointer holds
-    /// until the next add().
+    /// The first event at or after `since` of that name whose data matches; null when there is none yet. The pointer
+    /// holds until the next add().
     const Event* find(std::string_view name, const Json& match, Mark since) const;
     /// Events at or after `since` of that name whose data matches.
     std::size_t count(std::string_view name, const Json& match, Mark since) const;

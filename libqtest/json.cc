@@ -39,7 +39,9 @@ void refuse_leniency(std::string_view text)
     bool in_string = false;
     for (std::size_t i = 0; i < text.size(); i++) {
         const char c = text[i];
-        const auto refuse = [i](const char* what) { throw JsonError(std::string("no JSON: ") + what + " at byte " + std::to_string(i)); };
+        const auto refuse = [i](const char* what) {
+            throw JsonError(std::string("no JSON: ") + what + " at byte " + std::to_string(i));
+        };
         if (in_string) {
             if (static_cast<unsigned char>(c) < 0x20)
                 refuse("a control character in a string");
@@ -62,7 +64,8 @@ void refuse_leniency(std::string_view text)
         const std::size_t end = std::min(text.find_first_not_of("-+.eE0123456789", i), text.size());
         const std::string_view number = text.substr(i, end - i);
         const std::size_t point = number.find('.');
-        if (point != std::string_view::npos && (point + 1 == number.size() || number[point + 1] < '0' || number[point + 1] > '9'))
+        if (point != std::string_view::npos &&
+            (point + 1 == number.size() || number[point + 1] < '0' || number[point + 1] > '9'))
             refuse("a number that ends in its point");
         if (number == "-")
             refuse("a minus without a number"); // -Infinity
@@ -98,20 +101,11 @@ Json::Json(std::initializer_list<Member> members) : Json(object())
 
 Json::Json(const Json& other) noexcept : value_(json_object_get(other.value_)) {}
 
-Json::~Json()
-{
-    json_object_put(value_);
-}
+Json::~Json() { json_object_put(value_); }
 
-Json Json::borrow(json_object* value) noexcept
-{
-    return Json(Adopt{}, json_object_get(value));
-}
+Json Json::borrow(json_object* value) noexcept { return Json(Adopt{}, json_object_get(value)); }
 
-Json Json::object()
-{
-    return Json(Adopt{}, made(json_object_new_object()));
-}
+Json Json::object() { return Json(Adopt{}, made(json_object_new_object())); }
 
 Json Json::array(const std::vector<Json>& elements)
 {
@@ -130,8 +124,8 @@ Json Json::parse(std::string_view text)
     if (text.size() > std::numeric_limits<int>::max())
         throw JsonError("more than 2 GiB of JSON");
     json_tokener_set_flags(tokener.get(), JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-    // The end of a number, and of white space before nothing at all, shows only at a terminator, which json-c takes from
-    // a string's own NUL: hence the copy. A NUL inside the text ends the parse early and is refused below.
+    // The end of a number, and of white space before nothing at all, shows only at a terminator, which json-c takes
+    // from a string's own NUL: hence the copy. A NUL inside the text ends the parse early and is refused below.
     const std::string terminated(text);
     json_object* value =
         json_tokener_parse_ex(tokener.get(), terminated.c_str(), static_cast<int>(terminated.size()) + 1);
@@ -216,10 +210,7 @@ std::vector<Json::Member> Json::members() const
     if (!is_object())
         throw JsonError("expected an object, seen " + shown(*this));
     std::vector<Member> result;
-    json_object_object_foreach(value_, key, value)
-    {
-        result.emplace_back(key, borrow(value));
-    }
+    json_object_object_foreach(value_, key, value) { result.emplace_back(key, borrow(value)); }
     return result;
 }
 
@@ -236,7 +227,8 @@ std::pair<std::string_view, std::string_view> first_step(std::string_view path)
 {
     if (path.starts_with('/'))
         path.remove_prefix(1);
-    const std::size_t end = path.starts_with('[') ? path.find(']') + 1 : std::min(path.find_first_of("/["), path.size());
+    const std::size_t end =
+        path.starts_with('[') ? path.find(']') + 1 : std::min(path.find_first_of("/["), path.size());
     return {path.substr(0, end), path.substr(end)};
 }
 
@@ -298,10 +290,7 @@ bool Json::matches(const Json& part) const
     });
 }
 
-bool Json::operator==(const Json& other) const noexcept
-{
-    return json_object_equal(value_, other.value_) != 0;
-}
+bool Json::operator==(const Json& other) const noexcept { return json_object_equal(value_, other.value_) != 0; }
 
 /// Makes this value the only owner of its top level, so that a change stays its own.
 void Json::detach(bool array)
@@ -312,10 +301,7 @@ void Json::detach(bool array)
         for (std::size_t i = 0; i < size(); i++)
             json_object_array_add(copy, json_object_get(json_object_array_get_idx(value_, i)));
     } else if (value_) {
-        json_object_object_foreach(value_, key, value)
-        {
-            json_object_object_add(copy, key, json_object_get(value));
-        }
+        json_object_object_foreach(value_, key, value) { json_object_object_add(copy, key, json_object_get(value)); }
     }
     std::swap(value_, owner.value_);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Json: a JSON value over json-c. A value: copying is cheap (a reference is counted) and a change to one copy is never seen
-// through another. Integers are exact over the whole of int64 and uint64, as QEMU sends them. Not for use by two threads.
+// Json: a JSON value over json-c. A value: copying is cheap (a reference is counted) and a change to one copy is never
+// seen through another. Integers are exact over the whole of int64 and uint64, as QEMU sends them. Not for use by two
+// threads.
 #pragma once
 
 #include <cstdint>

@@ -36,10 +36,7 @@ std::string LogFile::time()
     return fmt::format("{:.6f}", std::chrono::duration<double>(now).count());
 }
 
-void LogFile::line(std::string_view text)
-{
-    write_all(fd_.get(), fmt::format("{} {}\n", time(), text), path_);
-}
+void LogFile::line(std::string_view text) { write_all(fd_.get(), fmt::format("{} {}\n", time(), text), path_); }
 
 void write_all(int fd, std::string_view bytes, const std::filesystem::path& path)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// LogFile: a file of evidence, written line by line and at once, so that it is complete up to the moment this process is
-// killed. Every line starts with the time in seconds since the epoch, to the microsecond, as QMP events have it.
+// LogFile: a file of evidence, written line by line and at once, so that it is complete up to the moment this process
+// is killed. Every line starts with the time in seconds since the epoch, to the microsecond, as QMP events have it.
 #pragma once
 
 #include <filesystem>

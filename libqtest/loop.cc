@@ -58,10 +58,7 @@ Watch::~Watch()
     }
 }
 
-Loop::Loop() : context_(g_main_context_new())
-{
-    g_main_context_push_thread_default(context_);
-}
+Loop::Loop() : context_(g_main_context_new()) { g_main_context_push_thread_default(context_); }
 
 Loop::~Loop()
 {
@@ -125,7 +122,8 @@ Watch Loop::watch(int fd, GIOCondition condition, std::function<void()> ready)
 
 Watch Loop::after(std::chrono::milliseconds delay, std::function<void()> expired)
 {
-    const auto bounded = std::clamp<std::chrono::milliseconds::rep>(delay.count(), 0, std::numeric_limits<guint>::max());
+    const auto bounded =
+        std::clamp<std::chrono::milliseconds::rep>(delay.count(), 0, std::numeric_limits<guint>::max());
     GSource* source = g_timeout_source_new(static_cast<guint>(bounded));
     g_source_set_callback(source, call, new Callback{this, std::move(expired)}, drop);
     g_source_attach(source, context_);

@@ -4,8 +4,8 @@
 // everything (every VM, every socket) until its condition holds. One thread, one GMainContext, which is that thread's
 // default for as long as the Loop lives, so that GIO's operations complete here.
 //
-// A callback must not throw into GLib, nor wait: a callback made with watch() hands what it throws to the until() that is
-// running, and until() inside a callback throws StateError.
+// A callback must not throw into GLib, nor wait: a callback made with watch() hands what it throws to the until() that
+// is running, and until() inside a callback throws StateError.
 #pragma once
 
 #include <exception>
@@ -62,8 +62,8 @@ class Loop
     /// A bound on every wait together: the deadline of the whole case.
     void set_limit(Deadline limit) { limit_ = limit; }
 
-    /// Ends the running until() and every later one with this, at once: something has happened after which no wait makes
-    /// sense. The first one stands.
+    /// Ends the running until() and every later one with this, at once: something has happened after which no wait
+    /// makes sense. The first one stands.
     void fail(std::exception_ptr failure);
     /// Waits work again: for the clean-up after a failure, which no limit binds either.
     void forgive() noexcept;
@@ -74,7 +74,6 @@ class Loop
     Watch after(std::chrono::milliseconds delay, std::function<void()> expired);
 
   private:
-
     GMainContext* context_;
     std::optional<Deadline> limit_;
     std::exception_ptr failure_;

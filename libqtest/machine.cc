@@ -20,10 +20,13 @@ constexpr int console_fd = 5;
 /// Names the three lines; `socket(id, fd)` says how the character device is reached.
 std::vector<std::string> line_arguments(const std::function<std::string(const char* id, int fd)>& socket)
 {
-    return {"-chardev", socket("qmp", qmp_fd),        "-qmp",       "chardev:qmp",
-            "-chardev", socket("qtest", qtest_fd),    "-qtest",     "chardev:qtest",
+    return {"-chardev",   socket("qmp", qmp_fd),
+            "-qmp",       "chardev:qmp",
+            "-chardev",   socket("qtest", qtest_fd),
+            "-qtest",     "chardev:qtest",
             "-qtest-log", g_getenv("QTEST_LOG") ? "/dev/fd/2" : "/dev/null",
-            "-chardev", socket("serial0", console_fd), "-serial",    "chardev:serial0"};
+            "-chardev",   socket("serial0", console_fd),
+            "-serial",    "chardev:serial0"};
 }
 
 std::vector<std::string> arguments_of(const Machine::Config& config, std::vector<std::string> lines)
@@ -64,18 +67,16 @@ Machine::Machine(Loop& loop, Config config, Lines lines)
       console_(loop, std::move(lines.console.ours), config_.name, config_.directory / (config_.name + ".console.log")),
       qmp_log_(config_.directory / (config_.name + ".qmp.jsonl")),
       qtest_log_(config_.directory / (config_.name + ".qtest.log")),
-      process_(loop,
-               {.arguments = arguments_of(config_, line_arguments([](const char* id, int fd) {
-                                              return fmt::format("socket,id={},fd={}", id, fd);
-                                          })),
-                .output = config_.directory / (config_.name + ".stderr"),
-                .fds = lines.childs_ends()})
+      process_(loop, {.arguments = arguments_of(config_, line_arguments([](const char* id, int fd) {
+                                                    return fmt::format("socket,id={},fd={}", id, fd);
+                                                })),
+                      .output = config_.directory / (config_.name + ".stderr"),
+                      .fds = lines.childs_ends()})
 {
     write_file(config_.directory / (config_.name + ".command-line"), command_line() + "\n");
     process_.on_exit([this](const ExitStatus& status) { exited(status); });
-    qmp_.on_traffic([this](Direction direction, const Json& message) {
-        qmp_log_.line(traffic_entry(direction, message).dump());
-    });
+    qmp_.on_traffic(
+        [this](Direction direction, const Json& message) { qmp_log_.line(traffic_entry(direction, message).dump()); });
     qtest_.on_traffic([this](Direction direction, const std::string& line) {
         // A dump of guest memory is no evidence anybody reads.
         qtest_log_.line((direction == Direction::sent ? "> " : "< ") + line.substr(0, 200));
@@ -114,8 +115,8 @@ void Machine::explain_loss(const std::string& cause)
 
 void Machine::wait_exit(Deadline deadline)
 {
-    const ExitStatus status = process_.wait(deadline, fmt::format("the end of {} ({})", name(),
-                                                                  expected_ ? expected_->text() : "not announced"));
+    const ExitStatus status = process_.wait(
+        deadline, fmt::format("the end of {} ({})", name(), expected_ ? expected_->text() : "not announced"));
     if (status != expected_)
         throw TestFailure(verdict(status));
 }

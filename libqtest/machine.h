@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Machine: one QEMU process with its monitor (QMP), its qtest server and its first serial line, each handed over as one end
-// of a socket pair, so that there is no path, no port and no accept. Everything it says is kept in files of the directory
-// given: NAME.command-line, NAME.qmp.jsonl, NAME.qtest.log, NAME.console.log, NAME.stderr.
+// Machine: one QEMU process with its monitor (QMP), its qtest server and its first serial line, each handed over as one
+// end of a socket pair, so that there is no path, no port and no accept. Everything it says is kept in files of the
+// directory given: NAME.command-line, NAME.qmp.jsonl, NAME.qtest.log, NAME.console.log, NAME.stderr.
 //
-// A QEMU may end only as announced (quit(), kill(), expect_exit()). Any other end fails every wait of the Loop at once, and
-// so the case, naming the exit status or signal and QEMU's last words.
+// A QEMU may end only as announced (quit(), kill(), expect_exit()). Any other end fails every wait of the Loop at once,
+// and so the case, naming the exit status or signal and QEMU's last words.
 #pragma once
 
 #include <filesystem>

@@ -48,7 +48,8 @@ std::string ExitStatus::text() const
     return fmt::format("exited with status {}", number);
 }
 
-Process::Process(Loop& loop, Spec spec) : loop_(loop), state_(std::make_shared<State>()), child_(std::make_unique<Child>())
+Process::Process(Loop& loop, Spec spec)
+    : loop_(loop), state_(std::make_shared<State>()), child_(std::make_unique<Child>())
 {
     UniqueFd output(::open(spec.output.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
     UniqueFd output_too(::fcntl(output.get(), F_DUPFD_CLOEXEC, 0));
@@ -94,10 +95,7 @@ Process::~Process()
     g_subprocess_wait(child_->subprocess.get(), nullptr, nullptr);
 }
 
-void Process::send_signal(int signal) noexcept
-{
-    g_subprocess_send_signal(child_->subprocess.get(), signal);
-}
+void Process::send_signal(int signal) noexcept { g_subprocess_send_signal(child_->subprocess.get(), signal); }
 
 ExitStatus Process::wait(Deadline deadline, const std::string& what)
 {

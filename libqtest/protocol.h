@@ -6,8 +6,8 @@
 //
 //   idle ──start()──▶ connecting ──handshake done──▶ running ──hang-up, error──▶ disconnecting ──disconnect()──▶ idle
 //
-// A failure inside a callback ends the session and is kept; the blocking verbs throw it as ConnectionLost. A session that was
-// lost stays `disconnecting` until disconnect(), so that nobody starts anew over an end nobody noticed.
+// A failure inside a callback ends the session and is kept; the blocking verbs throw it as ConnectionLost. A session
+// that was lost stays `disconnecting` until disconnect(), so that nobody starts anew over an end nobody noticed.
 #pragma once
 
 #include <functional>
@@ -42,8 +42,8 @@ class Protocol
 
     /// Sees every message, in the order of the wire, handshake included.
     void on_traffic(Traffic traffic) { traffic_ = std::move(traffic); }
-    /// Is asked, outside any callback, before a blocking verb throws ConnectionLost: whoever knows more of the peer (the
-    /// exit status of its process) may wait for that and throw it instead. It is given the cause as seen here.
+    /// Is asked, outside any callback, before a blocking verb throws ConnectionLost: whoever knows more of the peer
+    /// (the exit status of its process) may wait for that and throw it instead. It is given the cause as seen here.
     void on_loss(std::function<void(const std::string& cause)> inquire) { inquire_ = std::move(inquire); }
 
     /// Begins a session over a connected socket and returns at once. Throws StateError unless idle.
@@ -67,8 +67,8 @@ class Protocol
         await([this] { return runstate_ == Runstate::running; }, deadline, "the greeting of " + name_);
     }
 
-    /// Ends the session, lost or not, and is idle again. Sends what is queued first; throws Timeout or ConnectionLost when the
-    /// peer does not take it (the session is ended all the same).
+    /// Ends the session, lost or not, and is idle again. Sends what is queued first; throws Timeout or ConnectionLost
+    /// when the peer does not take it (the session is ended all the same).
     void disconnect(Deadline deadline)
     {
         try {
@@ -95,7 +95,8 @@ class Protocol
     {
     }
 
-    // What a line means, and how a message is written (without the line's end). decode() throws an Error when it cannot.
+    // What a line means, and how a message is written (without the line's end). decode() throws an Error when it
+    // cannot.
     virtual M decode(std::string_view line) = 0;
     virtual std::string encode(const M& message) = 0;
     /// A session begins: nothing of an earlier one counts any more.

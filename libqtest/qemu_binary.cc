@@ -69,10 +69,10 @@ std::string find_program(const std::string& name, const std::string& origin)
     std::error_code error;
     const bool there = fs::exists(name, error);
     throw EnvironmentError(fmt::format("{}: {} ({})", name,
-                                              !there                            ? "no such program"
-                                              : fs::is_directory(name, error)   ? "is a directory, not a QEMU"
-                                                                                : "is not an executable program",
-                                              origin));
+                                       !there                          ? "no such program"
+                                       : fs::is_directory(name, error) ? "is a directory, not a QEMU"
+                                                                       : "is not an executable program",
+                                       origin));
 }
 
 } // namespace
@@ -85,8 +85,9 @@ std::string qemu_binary(const char* side)
     }
     if (const std::string brought = newest_brought(); !brought.empty())
         return brought;
-    return find_program(std::string("qemu-system-") + architecture,
-                        "from PATH; name one in QTEST_QEMU_BINARY, install qemu-system-x86, or run scripts/get-qemu 11.1");
+    return find_program(
+        std::string("qemu-system-") + architecture,
+        "from PATH; name one in QTEST_QEMU_BINARY, install qemu-system-x86, or run scripts/get-qemu 11.1");
 }
 
 } // namespace qtest

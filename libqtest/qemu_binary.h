@@ -11,9 +11,9 @@ namespace qtest
 /// The architecture this suite has a guest program for.
 constexpr const char* architecture = "x86_64";
 
-/// The program named by the environment variable `side` (QTEST_QEMU_BINARY_SRC, say; none if null), else by QTEST_QEMU_BINARY;
-/// else the newest that scripts/get-qemu brought into a .qemu directory beside or above this program; else
-/// qemu-system-x86_64 from PATH. Throws EnvironmentError when there is none, or it is no program.
+/// The program named by the environment variable `side` (QTEST_QEMU_BINARY_SRC, say; none if null), else by
+/// QTEST_QEMU_BINARY; else the newest that scripts/get-qemu brought into a .qemu directory beside or above this
+/// program; else qemu-system-x86_64 from PATH. Throws EnvironmentError when there is none, or it is no program.
 std::string qemu_binary(const char* side = nullptr);
 
 } // namespace qtest

@@ -42,10 +42,7 @@ void QmpClient::on_start()
     abandoned_.clear();
 }
 
-std::string QmpClient::next_id()
-{
-    return fmt::format("libqtest-{}", ++last_id_);
-}
+std::string QmpClient::next_id() { return fmt::format("libqtest-{}", ++last_id_); }
 
 bool QmpClient::on_handshake(const Json& message)
 {
@@ -118,8 +115,8 @@ Json QmpClient::result(const Call& call, Deadline deadline)
         return *value;
     const std::string error_class = reply.at("error/class").as_string();
     const std::string description = reply.at("error/desc").as_string();
-    throw CommandError(fmt::format("{} refused {}: {}: {}", name(), call.command, error_class, description), error_class,
-                       description);
+    throw CommandError(fmt::format("{} refused {}: {}: {}", name(), call.command, error_class, description),
+                       error_class, description);
 }
 
 Json QmpClient::execute(const std::string& command, const Json& arguments, std::chrono::milliseconds timeout)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// QmpClient: the QEMU Machine Protocol (QEMU's docs/interop/qmp-spec.rst) over a connected socket. Every command carries an
-// id and its reply is found by it, so replies may overtake each other, as out-of-band ones do. Events never pass for
-// replies, wherever they arrive. Out-of-band execution is negotiated whenever QEMU offers it.
+// QmpClient: the QEMU Machine Protocol (QEMU's docs/interop/qmp-spec.rst) over a connected socket. Every command
+// carries an id and its reply is found by it, so replies may overtake each other, as out-of-band ones do. Events never
+// pass for replies, wherever they arrive. Out-of-band execution is negotiated whenever QEMU offers it.
 //
-// Blocking verbs throw CommandError when QEMU answers with an error, Timeout at their deadline (a reply that comes later is
-// dropped), ConnectionLost when the session ends first.
+// Blocking verbs throw CommandError when QEMU answers with an error, Timeout at their deadline (a reply that comes
+// later is dropped), ConnectionLost when the session ends first.
 #pragma once
 
 #include <map>
@@ -53,7 +53,8 @@ class QmpClient : public Protocol<Json>
     /// Waits for the reply and returns its `return` member.
     Json result(const Call& call, Deadline deadline);
 
-    Json execute(const std::string& command, const Json& arguments = {}, std::chrono::milliseconds timeout = default_timeout);
+    Json execute(const std::string& command, const Json& arguments = {},
+                 std::chrono::milliseconds timeout = default_timeout);
     Json execute_oob(const std::string& command, const Json& arguments = {},
                      std::chrono::milliseconds timeout = default_timeout);
     /// What the human monitor prints for a command line.

@@ -85,19 +85,27 @@ std::string QtestClient::command(const std::string& line)
     malformed(line, reply);
 }
 
-std::uint64_t QtestClient::number(const std::string& line)
+std::uint64_t QtestClient::number(const std::string& line) { return parse_number(command(line), line); }
+
+template <class T>
+T QtestClient::load(const char* verb, std::uint64_t address)
 {
-    return parse_number(command(line), line);
+    return static_cast<T>(number(fmt::format("{} {:#x}", verb, address)));
 }
 
-std::uint8_t QtestClient::readb(std::uint64_t address) { return static_cast<std::uint8_t>(number(fmt::format("readb {:#x}", address))); }
-std::uint16_t QtestClient::readw(std::uint64_t address) { return static_cast<std::uint16_t>(number(fmt::format("readw {:#x}", address))); }
-std::uint32_t QtestClient::readl(std::uint64_t address) { return static_cast<std::uint32_t>(number(fmt::format("readl {:#x}", address))); }
-std::uint64_t QtestClient::readq(std::uint64_t address) { return number(fmt::format("readq {:#x}", address)); }
-void QtestClient::writeb(std::uint64_t address, std::uint8_t value) { command(fmt::format("writeb {:#x} {:#x}", address, value)); }
-void QtestClient::writew(std::uint64_t address, std::uint16_t value) { command(fmt::format("writew {:#x} {:#x}", address, value)); }
-void QtestClient::writel(std::uint64_t address, std::uint32_t value) { command(fmt::format("writel {:#x} {:#x}", address, value)); }
-void QtestClient::writeq(std::uint64_t address, std::uint64_t value) { command(fmt::format("writeq {:#x} {:#x}", address, value)); }
+void QtestClient::store(const char* verb, std::uint64_t address, std::uint64_t value)
+{
+    command(fmt::format("{} {:#x} {:#x}", verb, address, value));
+}
+
+std::uint8_t QtestClient::readb(std::uint64_t address) { return load<std::uint8_t>("readb", address); }
+std::uint16_t QtestClient::readw(std::uint64_t address) { return load<std::uint16_t>("readw", address); }
+std::uint32_t QtestClient::readl(std::uint64_t address) { return load<std::uint32_t>("readl", address); }
+std::uint64_t QtestClient::readq(std::uint64_t address) { return load<std::uint64_t>("readq", address); }
+void QtestClient::writeb(std::uint64_t address, std::uint8_t value) { store("writeb", address, value); }
+void QtestClient::writew(std::uint64_t address, std::uint16_t value) { store("writew", address, value); }
+void QtestClient::writel(std::uint64_t address, std::uint32_t value) { store("writel", address, value); }
+void QtestClient::writeq(std::uint64_t address, std::uint64_t value) { store("writeq", address, value); }
 
 QtestClient::Bytes QtestClient::read(std::uint64_t address, std::size_t size)
 {
@@ -146,16 +154,22 @@ bool QtestClient::big_endian()
     return answer == "big";
 }
 
-std::uint8_t QtestClient::inb(std::uint16_t port) { return static_cast<std::uint8_t>(number(fmt::format("inb {:#x}", port))); }
-std::uint16_t QtestClient::inw(std::uint16_t port) { return static_cast<std::uint16_t>(number(fmt::format("inw {:#x}", port))); }
-std::uint32_t QtestClient::inl(std::uint16_t port) { return static_cast<std::uint32_t>(number(fmt::format("inl {:#x}", port))); }
-void QtestClient::outb(std::uint16_t port, std::uint8_t value) { command(fmt::format("outb {:#x} {:#x}", port, value)); }
-void QtestClient::outw(std::uint16_t port, std::uint16_t value) { command(fmt::format("outw {:#x} {:#x}", port, value)); }
-void QtestClient::outl(std::uint16_t port, std::uint32_t value) { command(fmt::format("outl {:#x} {:#x}", port, value)); }
+std::uint8_t QtestClient::inb(std::uint16_t port) { return load<std::uint8_t>("inb", port); }
+std::uint16_t QtestClient::inw(std::uint16_t port) { return load<std::uint16_t>("inw", port); }
+std::uint32_t QtestClient::inl(std::uint16_t port) { return load<std::uint32_t>("inl", port); }
+void QtestClient::outb(std::uint16_t port, std::uint8_t value) { store("outb", port, value); }
+void QtestClient::outw(std::uint16_t port, std::uint16_t value) { store("outw", port, value); }
+void QtestClient::outl(std::uint16_t port, std::uint32_t value) { store("outl", port, value); }
 
 std::int64_t QtestClient::clock_step() { return static_cast<std::int64_t>(number("clock_step")); }
-std::int64_t QtestClient::clock_step(std::int64_t nanoseconds) { return static_cast<std::int64_t>(number(fmt::format("clock_step {}", nanoseconds))); }
-std::int64_t QtestClient::clock_set(std::int64_t nanoseconds) { return static_cast<std::int64_t>(number(fmt::format("clock_set {}", nanoseconds))); }
+std::int64_t QtestClient::clock_step(std::int64_t nanoseconds)
+{
+    return static_cast<std::int64_t>(number(fmt::format("clock_step {}", nanoseconds)));
+}
+std::int64_t QtestClient::clock_set(std::int64_t nanoseconds)
+{
+    return static_cast<std::int64_t>(number(fmt::format("clock_set {}", nanoseconds)));
+}
 
 void QtestClient::irq_intercept_in(const std::string& qom_path) { command("irq_intercept_in " + qom_path); }
 
@@ -166,7 +180,8 @@ void QtestClient::irq_intercept_out(const std::string& qom_path, const std::stri
 
 void QtestClient::set_irq_in(const std::string& qom_path, const std::string& gpio_name, int number, int level)
 {
-    command(fmt::format("set_irq_in {} {} {} {}", qom_path, gpio_name.empty() ? "unnamed-gpio-in" : gpio_name, number, level));
+    command(fmt::format("set_irq_in {} {} {} {}", qom_path, gpio_name.empty() ? "unnamed-gpio-in" : gpio_name, number,
+                        level));
 }
 
 bool QtestClient::irq(int number) const
@@ -177,10 +192,14 @@ bool QtestClient::irq(int number) const
 
 void QtestClient::wait_irq(int number, bool level, Deadline deadline)
 {
-    await([&] { return irq(number) == level; }, deadline, fmt::format("IRQ {} to be {}", number, level ? "raised" : "lowered"));
+    await([&] { return irq(number) == level; }, deadline,
+          fmt::format("IRQ {} to be {}", number, level ? "raised" : "lowered"));
 }
 
-void QtestClient::module_load(const std::string& prefix, const std::string& name) { command("module_load " + prefix + " " + name); }
+void QtestClient::module_load(const std::string& prefix, const std::string& name)
+{
+    command("module_load " + prefix + " " + name);
+}
 
 std::uint64_t QtestClient::rtas(const std::string& name, unsigned argument_count, std::uint64_t arguments,
                                 unsigned result_count, std::uint64_t results)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// QtestClient: QEMU's qtest line protocol (its server: QEMU's system/qtest.c), every command of it. It reaches guest memory
-// and I/O ports through QEMU's main loop whether the guest runs or not. Arguments QEMU cannot parse trip asserts inside QEMU,
-// so they are typed here.
+// QtestClient: QEMU's qtest line protocol (its server: QEMU's system/qtest.c), every command of it. It reaches guest
+// memory and I/O ports through QEMU's main loop whether the guest runs or not. Arguments QEMU cannot parse trip asserts
+// inside QEMU, so they are typed here.
 //
 // Every verb blocks until QEMU answered and throws CommandError with QEMU's FAIL or ERR text, Timeout, ConnectionLost.
 // Addresses are guest-physical; scalars are in the guest's byte order, as the guest would load and store them.
@@ -56,7 +56,8 @@ class QtestClient : public Protocol<std::string>
     std::int64_t clock_step(std::int64_t nanoseconds);
     std::int64_t clock_set(std::int64_t nanoseconds);
 
-    // Interrupt lines. One device's lines can be intercepted at a time; irq() is the level last reported, false at first.
+    // Interrupt lines. One device's lines can be intercepted at a time; irq() is the level last reported, false at
+    // first.
     void irq_intercept_in(const std::string& qom_path);
     void irq_intercept_out(const std::string& qom_path, const std::string& gpio_name = {});
     void set_irq_in(const std::string& qom_path, const std::string& gpio_name, int number, int level);
@@ -64,7 +65,8 @@ class QtestClient : public Protocol<std::string>
     void wait_irq(int number, bool level, Deadline deadline);
 
     void module_load(const std::string& prefix, const std::string& name);
-    /// pseries: a call of the run-time abstraction services, with the guest addresses of its argument and result arrays.
+    /// pseries: a call of the run-time abstraction services, with the guest addresses of its argument and result
+    /// arrays.
     std::uint64_t rtas(const std::string& name, unsigned argument_count, std::uint64_t arguments, unsigned result_count,
                        std::uint64_t results);
     /// riscv: a control and status register of one CPU.
@@ -82,6 +84,9 @@ class QtestClient : public Protocol<std::string>
 
   private:
     std::uint64_t number(const std::string& line);
+    template <class T>
+    T load(const char* verb, std::uint64_t address);
+    void store(const char* verb, std::uint64_t address, std::uint64_t value);
 
     std::deque<std::string> replies_;
     std::map<int, bool> irqs_;

@@ -31,12 +31,10 @@ Schema Schema::probe(const std::string& binary, const std::filesystem::path& scr
         const auto deadline = Deadline::in(std::chrono::seconds(20));
         machine.await_ready(deadline);
         QmpClient& qmp = machine.qmp();
-        Json saved{{"version", qmp.execute("query-version")},
-                   {"architecture", qmp.execute("query-target").at("arch")},
-                   {"schema", qmp.execute("query-qmp-schema")},
-                   {"capabilities", qmp.execute("query-migrate-capabilities")},
-                   {"machines", qmp.execute("query-machines")},
-                   {"kvm", qmp.execute("query-kvm").at("present")}};
+        Json saved{
+            {"version", qmp.execute("query-version")},   {"architecture", qmp.execute("query-target").at("arch")},
+            {"schema", qmp.execute("query-qmp-schema")}, {"capabilities", qmp.execute("query-migrate-capabilities")},
+            {"machines", qmp.execute("query-machines")}, {"kvm", qmp.execute("query-kvm").at("present")}};
         machine.quit();
         machine.wait_exit(deadline);
         return Schema(std::move(saved));
@@ -56,13 +54,11 @@ Schema::Schema(Json saved) : saved_(std::move(saved))
 std::string Schema::version() const
 {
     const Json version = saved_.at("version/qemu");
-    return fmt::format("{}.{}.{}", version.at("major").as_int(), version.at("minor").as_int(), version.at("micro").as_int());
+    return fmt::format("{}.{}.{}", version.at("major").as_int(), version.at("minor").as_int(),
+                       version.at("micro").as_int());
 }
 
-std::string Schema::package() const
-{
-    return saved_.at("version/package").as_string();
-}
+std::string Schema::package() const { return saved_.at("version/package").as_string(); }
 
 bool Schema::has(const std::string& meta_type, const std::string& name) const
 {

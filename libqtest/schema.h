@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Schema: what one QEMU binary can do, in its own words. Everything that differs between versions is asked here, never of a
-// version number. Asking costs one start of QEMU (0.1 s); save() and load() hand the answer to other processes.
+// Schema: what one QEMU binary can do, in its own words. Everything that differs between versions is asked here, never
+// of a version number. Asking costs one start of QEMU (0.1 s); save() and load() hand the answer to other processes.
 #pragma once
 
 #include <filesystem>
@@ -17,8 +17,8 @@ namespace qtest
 class Schema
 {
   public:
-    /// Starts the binary with `-machine none` and asks. Throws EnvironmentError, in one line, when it cannot be started, does
-    /// not end well, or is no QEMU. `scratch` must be a writable directory; nothing stays in it.
+    /// Starts the binary with `-machine none` and asks. Throws EnvironmentError, in one line, when it cannot be
+    /// started, does not end well, or is no QEMU. `scratch` must be a writable directory; nothing stays in it.
     static Schema probe(const std::string& binary, const std::filesystem::path& scratch);
 
     /// What save() returned, possibly in another process.

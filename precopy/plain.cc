@@ -43,8 +43,8 @@ void register_cases(harness::Registry& registry)
 {
     registry.add({"/migration/precopy/unix/plain", "live migration over a UNIX socket",
                   [](Case& test) { live(test, "unix:" + (test.directory() / "migration.sock").string()); }});
-    registry.add({"/migration/precopy/tcp/plain", "live migration over TCP",
-                  [](Case& test) { live(test, "tcp:127.0.0.1:0"); }});
+    registry.add(
+        {"/migration/precopy/tcp/plain", "live migration over TCP", [](Case& test) { live(test, "tcp:127.0.0.1:0"); }});
     registry.add({"/migration/precopy/tcp/non-live", "migration of a stopped guest over TCP",
                   [](Case& test) { non_live(test, "tcp:127.0.0.1:0"); }});
 }

@@ -41,7 +41,8 @@ Kind kind_of(std::uint64_t page)
     }
 }
 
-/// What `pass` passes have made of RAM that had been filled. Pages of one kind differ only by their own part of the word.
+/// What `pass` passes have made of RAM that had been filled. Pages of one kind differ only by their own part of the
+/// word.
 class Passes
 {
   public:
@@ -61,7 +62,8 @@ class Passes
             for (std::size_t i = 0; i < words; i++)
                 content[i] = page_part + pass_part_[i];
         } else if (kind_of(number) == Kind::alternating && pass_ % 2 == 1) {
-            std::fill_n(content.begin() + (pass_ % GUEST_SLICES) * slice_words, slice_words, page_part + pass_ * GUEST_PASS_FACTOR);
+            std::fill_n(content.begin() + (pass_ % GUEST_SLICES) * slice_words, slice_words,
+                        page_part + pass_ * GUEST_PASS_FACTOR);
         }
         return content;
     }
@@ -107,7 +109,8 @@ std::string origin(const std::uint8_t* seen, std::uint64_t page, const Position&
     const Passes now(position.pass);
     const Passes before(position.pass - 1);
     for (std::uint64_t other = page - std::min<std::uint64_t>(page, 8); other <= page + 8; other++) {
-        if (other != page && kind_of(other) == Kind::rewritten && (content == now.page(other) || content == before.page(other)))
+        if (other != page && kind_of(other) == Kind::rewritten &&
+            (content == now.page(other) || content == before.page(other)))
             return fmt::format("it is page {} (0x{:x})", other, other * GUEST_PAGE);
     }
     if (content == Page{})
@@ -177,14 +180,16 @@ std::optional<Damage> find_damage_in_notes(const Notes& notes, std::uint64_t ram
 {
     const bool between_passes = position.page == UINT64_MAX; // the next pass may be noted already
     const bool pass_noted = notes.pass == position.pass || (between_passes && notes.pass == position.pass + 1);
-    const bool test_range = notes.test_end % GUEST_PAGE == 0 && notes.test_end > ram_size / 2 && notes.test_end < ram_size;
+    const bool test_range =
+        notes.test_end % GUEST_PAGE == 0 && notes.test_end > ram_size / 2 && notes.test_end < ram_size;
     if (notes.magic == GUEST_MAGIC && pass_noted && notes.ram_end == ram_size && test_range)
         return std::nullopt;
-    return Damage{GUEST_INFO,
-                  fmt::format("the guest's notes at 0x{:x}: expected magic {:08x}, pass {}, RAM end 0x{:x}; seen {:08x}, {}, "
-                              "0x{:x}, test range to 0x{:x}",
-                              GUEST_INFO, GUEST_MAGIC, position.pass, ram_size, notes.magic, notes.pass, notes.ram_end,
-                              notes.test_end)};
+    return Damage{
+        GUEST_INFO,
+        fmt::format("the guest's notes at 0x{:x}: expected magic {:08x}, pass {}, RAM end 0x{:x}; seen {:08x}, {}, "
+                    "0x{:x}, test range to 0x{:x}",
+                    GUEST_INFO, GUEST_MAGIC, position.pass, ram_size, notes.magic, notes.pass, notes.ram_end,
+                    notes.test_end)};
 }
 
 Damage describe(std::uint64_t page, const std::uint8_t* expected, const std::uint8_t* seen, const Position& position)
@@ -192,9 +197,9 @@ Damage describe(std::uint64_t page, const std::uint8_t* expected, const std::uin
     const auto offset = static_cast<std::size_t>(std::mismatch(expected, expected + GUEST_PAGE, seen).first - expected);
     const std::size_t shown = std::min<std::size_t>(8, GUEST_PAGE - offset);
     const std::uint64_t address = page * GUEST_PAGE + offset;
-    return {address, fmt::format("guest RAM at 0x{:x}, byte {} of {}: expected {}, seen {} in pass {} ({})", address, offset,
-                                 describe_page(address), hex(expected + offset, shown), hex(seen + offset, shown),
-                                 position.pass, origin(seen, page, position))};
+    return {address, fmt::format("guest RAM at 0x{:x}, byte {} of {}: expected {}, seen {} in pass {} ({})", address,
+                                 offset, describe_page(address), hex(expected + offset, shown),
+                                 hex(seen + offset, shown), position.pass, origin(seen, page, position))};
 }
 
 } // namespace
@@ -224,12 +229,12 @@ std::optional<Damage> find_damage(const ReadRam& read_ram, std::uint64_t ram_siz
             continue;
         const std::uint64_t page = address / GUEST_PAGE;
         const std::uint8_t* seen = buffer.data() + in_buffer;
-        const Page expected = address == GUEST_INFO      ? page_of_notes
-                              : address < low_ram_end    ? Page{}
+        const Page expected = address == GUEST_INFO       ? page_of_notes
+                              : address < low_ram_end     ? Page{}
                               : address >= notes.test_end ? filled.page(page)
-                              : address < position.page  ? now.page(page)
-                              : address == position.page ? half_written(before.page(page), now.page(page), seen)
-                                                         : before.page(page);
+                              : address < position.page   ? now.page(page)
+                              : address == position.page  ? half_written(before.page(page), now.page(page), seen)
+                                                          : before.page(page);
         const auto* bytes = reinterpret_cast<const std::uint8_t*>(expected.data());
         if (std::memcmp(bytes, seen, GUEST_PAGE) == 0)
             continue;
@@ -252,7 +257,8 @@ std::vector<std::uint8_t> page_after(std::uint64_t page, std::uint32_t pass)
 
 std::string describe_page(std::uint64_t address)
 {
-    static constexpr const char* kinds[] = {"rewritten in each pass", "alternating between zero and not", "always zero"};
+    static constexpr const char* kinds[] = {"rewritten in each pass", "alternating between zero and not",
+                                            "always zero"};
     const std::uint64_t page = address / GUEST_PAGE;
     const char* kind = address < GUEST_RAM_START ? "below 1 MiB" : kinds[static_cast<int>(kind_of(page))];
     return fmt::format("page {} (0x{:x}, {})", page, page * GUEST_PAGE, kind);

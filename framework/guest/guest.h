@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The guest program every case runs, and what must be true of its RAM. The program (x86.S) writes words that follow from
-// page number and pass, so that a lost, stale, misplaced or altered page shows, whichever byte of it is looked at.
+// The guest program every case runs, and what must be true of its RAM. The program (x86.S) writes words that follow
+// from page number and pass, so that a lost, stale, misplaced or altered page shows, whichever byte of it is looked at.
 #pragma once
 
 #include <cstdint>
@@ -24,13 +24,13 @@ std::span<const std::uint8_t> x86_image();
 struct Position {
     /// The pass being written; pass 1 is the first.
     std::uint32_t pass;
-    /// Guest-physical address of the page being written; of the test range, everything below it is of this pass, everything
-    /// above of the one before. The end of the test range, or beyond: this pass is complete.
+    /// Guest-physical address of the page being written; of the test range, everything below it is of this pass,
+    /// everything above of the one before. The end of the test range, or beyond: this pass is complete.
     std::uint64_t page;
 };
 
-/// Reads the position from what HMP `info registers` prints while the VM is stopped. Throws qtest::TestFailure when the guest
-/// is not in its passes: not there yet, or its registers are not those of this program.
+/// Reads the position from what HMP `info registers` prints while the VM is stopped. Throws qtest::TestFailure when the
+/// guest is not in its passes: not there yet, or its registers are not those of this program.
 Position parse_position(const std::string& info_registers);
 
 struct Damage {
@@ -41,8 +41,8 @@ struct Damage {
 /// Reads guest RAM at a guest-physical address into all of the buffer.
 using ReadRam = std::function<void(std::uint64_t address, std::span<std::uint8_t> buffer)>;
 
-/// Compares every byte of RAM with what it must be at that position, but for the two pages that cases may change and what a
-/// PC hides behind its video memory and ROMs. Nothing: all is well.
+/// Compares every byte of RAM with what it must be at that position, but for the two pages that cases may change and
+/// what a PC hides behind its video memory and ROMs. Nothing: all is well.
 std::optional<Damage> find_damage(const ReadRam& read_ram, std::uint64_t ram_size, const Position& position);
 
 /// The content of a page of the test range after a pass.

@@ -24,12 +24,10 @@ void Case::check(bool holds, const std::string& text) const
         throw qtest::TestFailure(text);
 }
 
-void Case::skip(const std::string& reason) const
-{
-    throw qtest::Skip(reason);
-}
+void Case::skip(const std::string& reason) const { throw qtest::Skip(reason); }
 
-qtest::Machine& Case::start_machine(const std::string& name, const std::string& binary, std::vector<std::string> arguments)
+qtest::Machine& Case::start_machine(const std::string& name, const std::string& binary,
+                                    std::vector<std::string> arguments)
 {
     machines_.push_back(std::make_unique<qtest::Machine>(
         loop_, qtest::Machine::Config{name, binary, std::move(arguments), directory_}));

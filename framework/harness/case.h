@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Case: what a case function works with, alive in the case's own process from start to end. It owns the case's VMs, its event
-// loop and its scratch directory, and keeps the log of phases that a failure is explained with.
+// Case: what a case function works with, alive in the case's own process from start to end. It owns the case's VMs, its
+// event loop and its scratch directory, and keeps the log of phases that a failure is explained with.
 //
-// A case fails by an exception (check() throws one), is skipped by qtest::Skip, and passes by returning: then finish() ends the
-// VMs that still run and judges how they ended.
+// A case fails by an exception (check() throws one), is skipped by qtest::Skip, and passes by returning: then finish()
+// ends the VMs that still run and judges how they ended.
 #pragma once
 
 #include <functional>
@@ -34,7 +34,8 @@ class Case
 
     const CaseInfo& info() const noexcept { return info_; }
     const Setting& setting() const noexcept { return setting_; }
-    /// Empty at the start, gone after the case; of a failed one it becomes the evidence. Its path is short enough for sockets.
+    /// Empty at the start, gone after the case; of a failed one it becomes the evidence. Its path is short enough for
+    /// sockets.
     const std::filesystem::path& directory() const noexcept { return directory_; }
     qtest::Loop& loop() noexcept { return loop_; }
 
@@ -47,7 +48,8 @@ class Case
     [[noreturn]] void skip(const std::string& reason) const;
 
     /// Starts a QEMU that lives until the end of the case. `name` is unique in the case.
-    qtest::Machine& start_machine(const std::string& name, const std::string& binary, std::vector<std::string> arguments);
+    qtest::Machine& start_machine(const std::string& name, const std::string& binary,
+                                  std::vector<std::string> arguments);
     const std::vector<std::unique_ptr<qtest::Machine>>& machines() const noexcept { return machines_; }
 
     /// Ends every VM that runs; throws when one ends, or has ended, other than announced.

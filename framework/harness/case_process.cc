@@ -17,10 +17,7 @@ namespace
 
 using Clock = qtest::Deadline::Clock;
 
-double seconds_since(Clock::time_point begin)
-{
-    return std::chrono::duration<double>(Clock::now() - begin).count();
-}
+double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
 
 void report(const qtest::Json& message)
 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The inside of a case's process: the runner starts this program again with the case's path, and gets lines of JSON back.
+// The inside of a case's process: the runner starts this program again with the case's path, and gets lines of JSON
+// back.
 #pragma once
 
 #include <filesystem>

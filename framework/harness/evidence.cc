@@ -103,7 +103,9 @@ namespace
 
 void write_reproduce(const fs::path& path, const CaseInfo& info, const Setting& setting)
 {
-    const auto quoted = [](const std::string& text) { return std::string(qtest::CharPtr(g_shell_quote(text.c_str())).get()); };
+    const auto quoted = [](const std::string& text) {
+        return std::string(qtest::CharPtr(g_shell_quote(text.c_str())).get());
+    };
     qtest::write_file(path, fmt::format("#!/bin/sh\n"
                                         "# Runs the case again as it ran, with evidence kept even when it passes.\n"
                                         "QTEST_QEMU_BINARY_SRC={} QTEST_QEMU_BINARY_DST={} \\\n"
@@ -111,7 +113,8 @@ void write_reproduce(const fs::path& path, const CaseInfo& info, const Setting& 
                                         quoted(setting.source.binary), quoted(setting.target.binary),
                                         quoted(fs::read_symlink("/proc/self/exe").string()), setting.accelerator,
                                         setting.machine, quoted(info.path)));
-    fs::permissions(path, fs::perms::owner_exec | fs::perms::group_exec | fs::perms::others_exec, fs::perm_options::add);
+    fs::permissions(path, fs::perms::owner_exec | fs::perms::group_exec | fs::perms::others_exec,
+                    fs::perm_options::add);
 }
 
 Json describe(const Qemu& qemu)
@@ -141,7 +144,8 @@ void keep_evidence(const fs::path& scratch, const fs::path& place, const CaseInf
         qtest::write_file(place / "case.json", report.pretty() + "\n");
         write_reproduce(place / "reproduce.sh", info, setting);
     } catch (const fs::filesystem_error& error) {
-        throw qtest::EnvironmentError(fmt::format("cannot keep evidence in {}: {}", place.string(), error.code().message()));
+        throw qtest::EnvironmentError(
+            fmt::format("cannot keep evidence in {}: {}", place.string(), error.code().message()));
     }
 }
 

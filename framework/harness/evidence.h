@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Evidence: what a failed case leaves for whoever was not there. The VMs' own files (command line, QMP transcript, console,
-// stderr) are in the case's directory already; this adds what only a living QEMU can tell, and what the runner knows.
+// Evidence: what a failed case leaves for whoever was not there. The VMs' own files (command line, QMP transcript,
+// console, stderr) are in the case's directory already; this adds what only a living QEMU can tell, and what the runner
+// knows.
 #pragma once
 
 #include <filesystem>
@@ -13,9 +14,9 @@
 namespace harness
 {
 
-/// Asks each VM that still answers for its state, writes it to NAME.state.json, and returns for each VM by name what a failure
-/// text shows: exit status or run state, migration status, last event. Takes little more than a second when no VM
-/// answers. Throws nothing of its own.
+/// Asks each VM that still answers for its state, writes it to NAME.state.json, and returns for each VM by name what a
+/// failure text shows: exit status or run state, migration status, last event. Takes little more than a second when no
+/// VM answers. Throws nothing of its own.
 qtest::Json gather_evidence(Case& test);
 
 /// Copies what `scratch` holds to `place` (made, with its parents) and adds case.json and reproduce.sh. Throws

@@ -52,8 +52,9 @@ KnownTrouble::Entry parse_entry(const Json& json)
         if (std::find(known.begin(), known.end(), key) == known.end())
             throw qtest::JsonError("unknown member '" + key + "'");
     }
-    KnownTrouble::Entry entry{json.at("cases").as_string(),     member(json, "qemu/from"), member(json, "qemu/before"),
-                              member(json, "machine"),          member(json, "accelerator"), json.at("what").as_string(),
+    KnownTrouble::Entry entry{json.at("cases").as_string(),     member(json, "qemu/from"),
+                              member(json, "qemu/before"),      member(json, "machine"),
+                              member(json, "accelerator"),      json.at("what").as_string(),
                               json.at("reference").as_string(), std::nullopt};
     for (const std::string& version : {entry.from, entry.before}) {
         if (!version.empty())

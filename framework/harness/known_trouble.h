@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// KnownTrouble: the reviewed catalogue of cases that fail with certain QEMUs because of those QEMUs. Such a case runs all the
-// same; its failure is reported as TAP `# TODO`, its success as a notice that an entry is out of date.
+// KnownTrouble: the reviewed catalogue of cases that fail with certain QEMUs because of those QEMUs. Such a case runs
+// all the same; its failure is reported as TAP `# TODO`, its success as a notice that an entry is out of date.
 //
-// The file: {"entries": [{"cases": PATH-PREFIX, "qemu": {"from": "7.2", "before": "10.2"}, "what": TEXT, "reference": TEXT,
-// "machine": TYPE-PREFIX, "accelerator": NAME, "deadline_s": N}, …]}. `qemu`, `machine`, `accelerator` and `deadline_s` may be
-// left out. A pair is in a version range when either side is. `deadline_s` bounds the case while it is known to fail.
+// The file: {"entries": [{"cases": PATH-PREFIX, "qemu": {"from": "7.2", "before": "10.2"}, "what": TEXT, "reference":
+// TEXT, "machine": TYPE-PREFIX, "accelerator": NAME, "deadline_s": N}, …]}. `qemu`, `machine`, `accelerator` and
+// `deadline_s` may be left out. A pair is in a version range when either side is. `deadline_s` bounds the case while it
+// is known to fail.
 #pragma once
 
 #include <chrono>

@@ -46,7 +46,8 @@ void require_written()
         throw qtest::EnvironmentError("the report could not be written to stdout");
 }
 
-/// Better told before an hour of running than when there is something to keep. Tried, not asked: /proc says yes to root.
+/// Better told before an hour of running than when there is something to keep. Tried, not asked: /proc says yes to
+/// root.
 void require_writable(fs::path place)
 {
     place = fs::absolute(place);
@@ -54,7 +55,8 @@ void require_writable(fs::path place)
         place = place.parent_path();
     std::string trial = place / "migration-test-XXXXXX";
     if (!g_mkdtemp(trial.data()))
-        throw qtest::EnvironmentError(fmt::format("--evidence: cannot write to {}: {}", place.string(), std::strerror(errno)));
+        throw qtest::EnvironmentError(
+            fmt::format("--evidence: cannot write to {}: {}", place.string(), std::strerror(errno)));
     fs::remove(trial);
 }
 
@@ -98,7 +100,8 @@ int main(int argc, char** argv, const Registry& registry, std::string_view known
             require_written();
             return 0;
         }
-        const int status = options.case_path.empty() ? run(registry, options, known_trouble) : be_case(registry, options);
+        const int status =
+            options.case_path.empty() ? run(registry, options, known_trouble) : be_case(registry, options);
         require_written();
         return status;
     } catch (const std::exception& error) {

@@ -8,8 +8,8 @@
 namespace harness
 {
 
-/// What a program of cases does from its first to its last line: command line, selection, run, report. `known_trouble` is the
-/// catalogue built in. Returns the exit status (options.cc says which); never throws.
+/// What a program of cases does from its first to its last line: command line, selection, run, report. `known_trouble`
+/// is the catalogue built in. Returns the exit status (options.cc says which); never throws.
 int main(int argc, char** argv, const Registry& registry, std::string_view known_trouble);
 
 } // namespace harness

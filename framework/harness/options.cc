@@ -39,7 +39,8 @@ std::vector<std::string> split_attached_values(int argc, char** argv)
     std::vector<std::string> arguments;
     for (int i = 0; i < argc; i++) {
         const std::string argument = argv[i];
-        if (argument.size() > 2 && argument[0] == '-' && std::string_view("jpsm").find(argument[1]) != std::string_view::npos) {
+        if (argument.size() > 2 && argument[0] == '-' &&
+            std::string_view("jpsm").find(argument[1]) != std::string_view::npos) {
             arguments.push_back(argument.substr(0, 2));
             arguments.push_back(argument.substr(argument[2] == '=' ? 3 : 2));
         } else {
@@ -67,15 +68,18 @@ Options Options::parse(int argc, char** argv)
     Options options;
     gboolean list = FALSE, full = FALSE, tap = FALSE, progress = FALSE, keep = FALSE, keep_going = FALSE;
     char **paths = nullptr, **skips = nullptr;
-    char *mode = nullptr, *seed = nullptr, *accelerator = nullptr, *machine = nullptr, *trouble = nullptr, *evidence = nullptr;
+    char *mode = nullptr, *seed = nullptr, *accelerator = nullptr, *machine = nullptr, *trouble = nullptr,
+         *evidence = nullptr;
     char *case_path = nullptr, *case_directory = nullptr, *setting = nullptr;
     int jobs = 1, repeat = 1, case_deadline = 0;
     double multiplier = 1;
     const GOptionEntry entries[] = {
         {"list", 'l', 0, G_OPTION_ARG_NONE, &list, "List the cases and exit", nullptr},
         {"path", 'p', 0, G_OPTION_ARG_STRING_ARRAY, &paths, "Run the cases at or below PATH (repeatable)", "PATH"},
-        {"skip", 's', 0, G_OPTION_ARG_STRING_ARRAY, &skips, "Leave out the cases at or below PATH (repeatable)", "PATH"},
-        {"mode", 'm', 0, G_OPTION_ARG_STRING, &mode, "quick, or slow: with slow cases too (also: G_TEST_SLOW set)", "MODE"},
+        {"skip", 's', 0, G_OPTION_ARG_STRING_ARRAY, &skips, "Leave out the cases at or below PATH (repeatable)",
+         "PATH"},
+        {"mode", 'm', 0, G_OPTION_ARG_STRING, &mode, "quick, or slow: with slow cases too (also: G_TEST_SLOW set)",
+         "MODE"},
         {"full", 0, 0, G_OPTION_ARG_NONE, &full, "With the cases beyond the smoke set", nullptr},
         {"tap", 0, 0, G_OPTION_ARG_NONE, &tap, "Report as TAP version 14 even on a terminal", nullptr},
         {"progress", 0, 0, G_OPTION_ARG_NONE, &progress, "Report for people even when not on a terminal", nullptr},
@@ -110,7 +114,8 @@ Options Options::parse(int argc, char** argv)
     if (!g_option_context_parse(context.get(), &argc, &argv, error.out()))
         throw qtest::EnvironmentError(error.text() + " (--help tells the options)");
     if (argc > 1)
-        throw qtest::EnvironmentError(fmt::format("what is '{}'? A case is selected with -p (--help tells the options)", argv[1]));
+        throw qtest::EnvironmentError(
+            fmt::format("what is '{}'? A case is selected with -p (--help tells the options)", argv[1]));
 
     options.list = list;
     options.full = full;
@@ -156,8 +161,10 @@ std::string nearest(const Registry& registry, const std::string& path)
     const CaseInfo* best = nullptr;
     std::size_t best_shared = 0;
     for (const CaseInfo& info : registry.all()) {
-        const auto front = std::mismatch(path.begin(), path.end(), info.path.begin(), info.path.end()).first - path.begin();
-        const auto back = std::mismatch(path.rbegin(), path.rend(), info.path.rbegin(), info.path.rend()).first - path.rbegin();
+        const auto front =
+            std::mismatch(path.begin(), path.end(), info.path.begin(), info.path.end()).first - path.begin();
+        const auto back =
+            std::mismatch(path.rbegin(), path.rend(), info.path.rbegin(), info.path.rend()).first - path.rbegin();
         if (const auto shared = static_cast<std::size_t>(front + back); shared > best_shared) {
             best = &info;
             best_shared = shared;
@@ -171,13 +178,15 @@ std::string nearest(const Registry& registry, const std::string& path)
 std::vector<const CaseInfo*> select(const Registry& registry, const Options& options)
 {
     const auto any = [](const std::vector<std::string>& prefixes, const std::string& path) {
-        return std::any_of(prefixes.begin(), prefixes.end(), [&](const std::string& prefix) { return selects(prefix, path); });
+        return std::any_of(prefixes.begin(), prefixes.end(),
+                           [&](const std::string& prefix) { return selects(prefix, path); });
     };
     for (const auto* prefixes : {&options.paths, &options.skips}) {
         for (const std::string& prefix : *prefixes) {
             const auto& all = registry.all();
             if (std::none_of(all.begin(), all.end(), [&](const CaseInfo& info) { return selects(prefix, info.path); }))
-                throw qtest::EnvironmentError(fmt::format("no case at or below '{}'{}; -l lists them", prefix, nearest(registry, prefix)));
+                throw qtest::EnvironmentError(
+                    fmt::format("no case at or below '{}'{}; -l lists them", prefix, nearest(registry, prefix)));
         }
     }
     std::vector<const CaseInfo*> selected;
@@ -191,7 +200,8 @@ std::vector<const CaseInfo*> select(const Registry& registry, const Options& opt
             selected.push_back(&info);
     }
     if (selected.empty())
-        throw qtest::EnvironmentError("these options select no case (cases beyond the smoke set need --full, slow ones -m slow)");
+        throw qtest::EnvironmentError(
+            "these options select no case (cases beyond the smoke set need --full, slow ones -m slow)");
     return selected;
 }
 

@@ -17,11 +17,14 @@ std::string presentable(const std::string& reason)
     const std::string shown = reason.size() <= limit ? reason : reason.substr(0, limit) + "… (cut)";
     return qtest::CharPtr(g_utf8_make_valid(shown.data(), static_cast<gssize>(shown.size()))).get();
 }
-}
+} // namespace
 
 qtest::Json Outcome::save() const
 {
-    return {{"result", results[static_cast<int>(result)]}, {"reason", presentable(reason)}, {"details", details}, {"seconds", seconds}};
+    return {{"result", results[static_cast<int>(result)]},
+            {"reason", presentable(reason)},
+            {"details", details},
+            {"seconds", seconds}};
 }
 
 Outcome Outcome::load(const qtest::Json& saved)

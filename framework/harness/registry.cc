@@ -9,10 +9,7 @@
 namespace harness
 {
 
-std::string Need::text() const
-{
-    return (kind == Kind::capability ? "capability " : "command ") + name;
-}
+std::string Need::text() const { return (kind == Kind::capability ? "capability " : "command ") + name; }
 
 std::optional<std::string> Need::missing(const Setting& setting) const
 {
@@ -34,8 +31,9 @@ const char* name_of(Tag tag)
 
 void Registry::add(CaseInfo info)
 {
-    const auto place = std::lower_bound(cases_.begin(), cases_.end(), info.path,
-                                        [](const CaseInfo& known, const std::string& path) { return known.path < path; });
+    const auto place =
+        std::lower_bound(cases_.begin(), cases_.end(), info.path,
+                         [](const CaseInfo& known, const std::string& path) { return known.path < path; });
     if (!info.path.starts_with('/') || info.path.ends_with('/') || (place != cases_.end() && place->path == info.path))
         throw std::logic_error("a case's path is malformed or taken: " + info.path);
     cases_.insert(place, std::move(info));
@@ -43,7 +41,8 @@ void Registry::add(CaseInfo info)
 
 const CaseInfo* Registry::find(std::string_view path) const
 {
-    const auto found = std::find_if(cases_.begin(), cases_.end(), [&](const CaseInfo& known) { return known.path == path; });
+    const auto found =
+        std::find_if(cases_.begin(), cases_.end(), [&](const CaseInfo& known) { return known.path == path; });
     return found == cases_.end() ? nullptr : &*found;
 }
 

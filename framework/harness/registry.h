@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Registry: the cases, by path. A case states as data what it needs and how long it may take, so that a listing can show
-// it and a missing need becomes a SKIP with its reason.
+// Registry: the cases, by path. A case states as data what it needs and how long it may take, so that a listing can
+// show it and a missing need becomes a SKIP with its reason.
 #pragma once
 
 #include <chrono>
@@ -61,8 +61,8 @@ class Registry
     std::vector<CaseInfo> cases_;
 };
 
-/// Whether `path` is `prefix` or lies below it: "/migration/colo" selects "/migration/colo/plain/…" and not "/migration/color".
-/// A leading "/x86_64", as in QEMU's own test paths, is ignored.
+/// Whether `path` is `prefix` or lies below it: "/migration/colo" selects "/migration/colo/plain/…" and not
+/// "/migration/color". A leading "/x86_64", as in QEMU's own test paths, is ignored.
 bool selects(std::string_view prefix, std::string_view path);
 
 } // namespace harness

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Reporter: stands between the runner and whoever reads. The runner calls it in this order: begin; per case started, any
-// number of phase, finished; end. With several jobs, the cases interleave.
+// Reporter: stands between the runner and whoever reads. The runner calls it in this order: begin; per case started,
+// any number of phase, finished; end. With several jobs, the cases interleave.
 #pragma once
 
 #include <cstddef>

@@ -48,9 +48,11 @@ RunDirectory::RunDirectory()
     std::string path = fmt::format("{}/migration-test-XXXXXX", g_get_tmp_dir());
     constexpr std::size_t room = 30; // for a case's number and a socket's name
     if (path.size() + room > sizeof sockaddr_un::sun_path)
-        throw qtest::EnvironmentError(fmt::format("TMPDIR is too long a path for UNIX sockets below it: {}", g_get_tmp_dir()));
+        throw qtest::EnvironmentError(
+            fmt::format("TMPDIR is too long a path for UNIX sockets below it: {}", g_get_tmp_dir()));
     if (!g_mkdtemp(path.data()))
-        throw qtest::EnvironmentError(fmt::format("cannot make a directory below {}: {}", g_get_tmp_dir(), std::strerror(errno)));
+        throw qtest::EnvironmentError(
+            fmt::format("cannot make a directory below {}: {}", g_get_tmp_dir(), std::strerror(errno)));
     path_ = path;
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0)

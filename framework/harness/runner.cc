@@ -30,8 +30,8 @@ namespace harness
 namespace
 {
 
-/// What a case's process gets beyond the case's deadline to gather evidence and end its VMs, before it is killed: more than
-/// gather_evidence() takes when no VM answers, and less than the 2 s that a case may overstay.
+/// What a case's process gets beyond the case's deadline to gather evidence and end its VMs, before it is killed: more
+/// than gather_evidence() takes when no VM answers, and less than the 2 s that a case may overstay.
 constexpr std::chrono::milliseconds grace{1900};
 
 constexpr std::size_t report_line_limit = 1024 * 1024;
@@ -55,10 +55,10 @@ class Runner::Running
 {
   public:
     Running(Runner& runner, const CaseInfo& case_info, fs::path case_directory, qtest::SocketPair line)
-        : info(case_info), trouble(runner.trouble_.find(info.path, runner.setting_)), directory(std::move(case_directory)),
-          begin(Deadline::Clock::now()), runner_(runner), splitter_(report_line_limit),
-          reports_(runner.loop_, std::move(line.ours),
-                   {[this](std::string_view bytes) { receive(bytes); }, {}}),
+        : info(case_info), trouble(runner.trouble_.find(info.path, runner.setting_)),
+          directory(std::move(case_directory)), begin(Deadline::Clock::now()), runner_(runner),
+          splitter_(report_line_limit),
+          reports_(runner.loop_, std::move(line.ours), {[this](std::string_view bytes) { receive(bytes); }, {}}),
           process_(runner.loop_, spec(runner, std::move(line.theirs))),
           alarm_(runner.loop_.after(Deadline::in(deadline_of(info, trouble)).total() + grace, [this] {
               overdue = true;
@@ -85,23 +85,25 @@ class Runner::Running
     qtest::Process::Spec spec(const Runner& runner, qtest::UniqueFd reports) const
     {
         const std::string self = fs::read_symlink("/proc/self/exe");
-        qtest::Process::Spec spec{
-            .arguments = {self, "--run-case", info.path, "--case-directory", directory, "--setting",
-                          runner.directory_ / "setting.json", "--timeout-multiplier", fmt::format("{}", Deadline::scale()),
-                          "--case-deadline", std::to_string(deadline_of(info, trouble).count())},
-            .output = directory / "case.output",
-            .environment = {{case_variable, directory}}};
+        qtest::Process::Spec spec{.arguments = {self, "--run-case", info.path, "--case-directory", directory,
+                                                "--setting", runner.directory_ / "setting.json", "--timeout-multiplier",
+                                                fmt::format("{}", Deadline::scale()), "--case-deadline",
+                                                std::to_string(deadline_of(info, trouble).count())},
+                                  .output = directory / "case.output",
+                                  .environment = {{case_variable, directory}}};
         spec.fds.emplace_back(std::move(reports), report_fd);
         return spec;
     }
 
-    /// What a case's process says may be anything once the process has gone wrong: that fails the case and nothing else.
+    /// What a case's process says may be anything once the process has gone wrong: that fails the case and nothing
+    /// else.
     void receive(std::string_view bytes)
     {
         try {
             splitter_.feed(bytes, [this](std::string_view text) { report(qtest::Json::parse(text)); });
         } catch (const qtest::Error& error) {
-            outcome = Outcome{.result = Result::failed, .reason = fmt::format("the case's report cannot be read: {}", error.what())};
+            outcome = Outcome{.result = Result::failed,
+                              .reason = fmt::format("the case's report cannot be read: {}", error.what())};
             reports_.close();
         }
     }
@@ -123,7 +125,8 @@ class Runner::Running
     qtest::Watch alarm_;
 };
 
-Runner::Runner(RunOptions options, const Setting& setting, const KnownTrouble& trouble, Reporter& reporter, fs::path directory)
+Runner::Runner(RunOptions options, const Setting& setting, const KnownTrouble& trouble, Reporter& reporter,
+               fs::path directory)
     : options_(std::move(options)), setting_(setting), trouble_(trouble), reporter_(reporter),
       directory_(std::move(directory))
 {
@@ -150,7 +153,8 @@ Summary Runner::run(const std::vector<const CaseInfo*>& cases)
             return std::find_if(running_.begin(), running_.end(), [](const Running& one) { return one.ended(); });
         };
         // Each case's own alarm bounds this.
-        loop_.until([&] { return ended() != running_.end(); }, Deadline::in(std::chrono::hours(24)), "the end of a case");
+        loop_.until([&] { return ended() != running_.end(); }, Deadline::in(std::chrono::hours(24)),
+                    "the end of a case");
         const auto done = ended();
         finish(*done);
         running_.erase(done);
@@ -180,10 +184,11 @@ Outcome Runner::judge(Running& running)
         outcome = *running.outcome;
     } else {
         outcome.result = Result::failed;
-        outcome.reason = running.overdue
-                             ? fmt::format("the case's process did not end by itself at its deadline of {} s and was killed",
-                                           deadline_of(running.info, running.trouble).count())
-                             : fmt::format("the case's process {} without reporting a result", status.text());
+        outcome.reason =
+            running.overdue
+                ? fmt::format("the case's process did not end by itself at its deadline of {} s and was killed",
+                              deadline_of(running.info, running.trouble).count())
+                : fmt::format("the case's process {} without reporting a result", status.text());
         if (const std::string words = last_words(running.directory / "case.output"); !words.empty())
             outcome.reason += "; its last words: " + words;
         if (running.phases.size() > 0)
@@ -217,10 +222,10 @@ void Runner::finish(Running& running)
     if (error)
         throw qtest::EnvironmentError(fmt::format("cannot remove {}: {}", running.directory.string(), error.message()));
     environment_errors_ = environment_errors_ || outcome.result == Result::error;
-    std::size_t& count = outcome.result == Result::skipped                             ? summary_.skipped
-                         : !failed                                                     ? summary_.passed
-                         : outcome.result == Result::failed && outcome.known_trouble   ? summary_.known_trouble
-                                                                                       : summary_.failed;
+    std::size_t& count = outcome.result == Result::skipped                           ? summary_.skipped
+                         : !failed                                                   ? summary_.passed
+                         : outcome.result == Result::failed && outcome.known_trouble ? summary_.known_trouble
+                                                                                     : summary_.failed;
     count++;
     reporter_.finished(running.info, outcome);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Runner: runs cases, each in a process of its own (this program again, a child), so that nothing a case does can end or
-// disturb another. The runner is the subreaper of all of them; a case's process that does not report in time is killed, and
-// whatever a case started and did not end is ended with it.
+// Runner: runs cases, each in a process of its own (this program again, a child), so that nothing a case does can end
+// or disturb another. The runner is the subreaper of all of them; a case's process that does not report in time is
+// killed, and whatever a case started and did not end is ended with it.
 #pragma once
 
 #include <filesystem>
@@ -37,8 +37,8 @@ class Runner
     Runner& operator=(const Runner&) = delete;
     ~Runner();
 
-    /// Runs the cases in this order, as many at once as there are jobs. Throws qtest::EnvironmentError when a case's process
-    /// cannot be started.
+    /// Runs the cases in this order, as many at once as there are jobs. Throws qtest::EnvironmentError when a case's
+    /// process cannot be started.
     Summary run(const std::vector<const CaseInfo*>& cases);
 
     /// Whether the machine kept a case from running or its evidence from being kept.

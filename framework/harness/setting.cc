@@ -40,7 +40,8 @@ std::string common_machine(const std::string& asked, const Qemu& source, const Q
             common = type;
     }
     if (!common)
-        throw qtest::EnvironmentError(fmt::format("{} and {} have no machine type '{}' in common", source.binary, target.binary, asked));
+        throw qtest::EnvironmentError(
+            fmt::format("{} and {} have no machine type '{}' in common", source.binary, target.binary, asked));
     return *common;
 }
 
@@ -48,7 +49,9 @@ std::string common_machine(const std::string& asked, const Qemu& source, const Q
 
 qtest::Json Setting::save() const
 {
-    const auto side = [](const Qemu& qemu) { return qtest::Json{{"binary", qemu.binary}, {"schema", qemu.schema.save()}}; };
+    const auto side = [](const Qemu& qemu) {
+        return qtest::Json{{"binary", qemu.binary}, {"schema", qemu.schema.save()}};
+    };
     return {{"source", side(source)}, {"target", side(target)}, {"accelerator", accelerator}, {"machine", machine}};
 }
 
@@ -72,7 +75,10 @@ Setting Setting::from_environment(const std::string& accelerator, const std::str
     const qtest::Schema schema = qtest::Schema::probe(source, scratch);
     const char* type = std::getenv("QTEST_QEMU_MACHINE_TYPE");
     const std::string asked = !machine.empty() ? machine : type && *type ? type : "pc";
-    Setting setting{{source, schema}, {target, source == target ? schema : qtest::Schema::probe(target, scratch)}, accelerator, asked};
+    Setting setting{{source, schema},
+                    {target, source == target ? schema : qtest::Schema::probe(target, scratch)},
+                    accelerator,
+                    asked};
     check_fit(setting.source, accelerator);
     check_fit(setting.target, accelerator);
     if (asked == "none")

@@ -26,9 +26,9 @@ struct Setting {
     qtest::Json save() const;
     static Setting load(const qtest::Json& saved);
 
-    /// Environment QTEST_QEMU_BINARY, _SRC, _DST and QTEST_QEMU_MACHINE_TYPE; else the newest QEMU that scripts/get-qemu brought
-    /// into a .qemu directory above this program; else qemu-system-x86_64 from PATH. Throws qtest::EnvironmentError when one
-    /// of them is unfit.
+    /// Environment QTEST_QEMU_BINARY, _SRC, _DST and QTEST_QEMU_MACHINE_TYPE; else the newest QEMU that
+    /// scripts/get-qemu brought into a .qemu directory above this program; else qemu-system-x86_64 from PATH. Throws
+    /// qtest::EnvironmentError when one of them is unfit.
     static Setting from_environment(const std::string& accelerator, const std::string& machine,
                                     const std::filesystem::path& scratch);
     /// "QEMU 11.1.3 (tcg, pc)", "QEMU 10.0.2 → 11.1.3 (…)"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Strays: processes that outlive what started them. Every process of a run inherits environment variables that name the run's
-// and the case's directory, whatever else it changes (session, process group, parent); by these it is found.
+// Strays: processes that outlive what started them. Every process of a run inherits environment variables that name the
+// run's and the case's directory, whatever else it changes (session, process group, parent); by these it is found.
 #pragma once
 
 #include <sys/types.h>
@@ -21,8 +21,8 @@ struct Stray {
     std::string command; // its name
 };
 
-/// Kills (SIGKILL) every process that has `variable` set to `value`, and whatever it starts meanwhile, except this one, and
-/// returns when they are gone: what it found.
+/// Kills (SIGKILL) every process that has `variable` set to `value`, and whatever it starts meanwhile, except this one,
+/// and returns when they are gone: what it found.
 std::vector<Stray> end_strays(const std::string& variable, const std::string& value);
 
 /// Reaps dead children that this process did not start itself but was given (PR_SET_CHILD_SUBREAPER).

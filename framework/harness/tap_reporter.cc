@@ -37,7 +37,8 @@ class TapReporter : public Reporter
         if (failed)
             print_yaml(outcome);
         else if (outcome.known_trouble && outcome.result == Result::passed)
-            fmt::print("# {} passed although it is known to fail: {}\n", info.path, in_directive(*outcome.known_trouble));
+            fmt::print("# {} passed although it is known to fail: {}\n", info.path,
+                       in_directive(*outcome.known_trouble));
         std::fflush(stdout);
     }
 
@@ -77,9 +78,6 @@ class TapReporter : public Reporter
 
 } // namespace
 
-std::unique_ptr<Reporter> make_tap_reporter()
-{
-    return std::make_unique<TapReporter>();
-}
+std::unique_ptr<Reporter> make_tap_reporter() { return std::make_unique<TapReporter>(); }
 
 } // namespace harness

@@ -38,8 +38,8 @@ class TextReporter : public Reporter
         running_.erase(info.path);
         finished_++;
         clear_live();
-        fmt::print("[{:{}}/{}] {:<7} {:6.2f} s  {}{}\n", finished_, std::to_string(total_).size(), total_, word(outcome),
-                   outcome.seconds, info.path, remark(outcome));
+        fmt::print("[{:{}}/{}] {:<7} {:6.2f} s  {}{}\n", finished_, std::to_string(total_).size(), total_,
+                   word(outcome), outcome.seconds, info.path, remark(outcome));
         if (outcome.result == Result::error || outcome.unexpected_failure())
             print_failure(outcome);
         show_live();
@@ -60,7 +60,8 @@ class TextReporter : public Reporter
     static const char* word(const Outcome& outcome)
     {
         static constexpr const char* words[] = {"ok", "FAILED", "skipped", "ERROR"};
-        return outcome.result == Result::failed && outcome.known_trouble ? "known" : words[static_cast<int>(outcome.result)];
+        return outcome.result == Result::failed && outcome.known_trouble ? "known"
+                                                                         : words[static_cast<int>(outcome.result)];
     }
 
     static std::string remark(const Outcome& outcome)
@@ -68,7 +69,8 @@ class TextReporter : public Reporter
         if (outcome.result == Result::skipped)
             return ": " + outcome.reason;
         if (outcome.known_trouble)
-            return (outcome.result == Result::passed ? ": passes, though it is known to fail: " : ": fails as known: ") +
+            return (outcome.result == Result::passed ? ": passes, though it is known to fail: "
+                                                     : ": fails as known: ") +
                    *outcome.known_trouble;
         return {};
     }
@@ -112,9 +114,6 @@ class TextReporter : public Reporter
 
 } // namespace
 
-std::unique_ptr<Reporter> make_text_reporter()
-{
-    return std::make_unique<TextReporter>();
-}
+std::unique_ptr<Reporter> make_text_reporter() { return std::make_unique<TextReporter>(); }
 
 } // namespace harness

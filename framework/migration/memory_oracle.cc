@@ -37,8 +37,8 @@ void compare_ram(Vm& source, Vm& target)
             std::mismatch(&expected[at], &expected[at] + GUEST_PAGE, &seen[at]).first - &expected[at]);
         const std::size_t from = at + offset;
         const std::size_t to = std::min<std::size_t>(from + 8, at + GUEST_PAGE);
-        text = fmt::format("guest RAM differs at 0x{:x}, byte {} of {}: {} has {:02x}, {} has {:02x}", address + offset, offset,
-                           guest::describe_page(address), source.name(),
+        text = fmt::format("guest RAM differs at 0x{:x}, byte {} of {}: {} has {:02x}, {} has {:02x}", address + offset,
+                           offset, guest::describe_page(address), source.name(),
                            fmt::join(expected.begin() + static_cast<std::ptrdiff_t>(from),
                                      expected.begin() + static_cast<std::ptrdiff_t>(to), ""),
                            target.name(),
@@ -55,13 +55,14 @@ void compare_registers(Vm& source, Vm& target)
     const std::string seen = target.registers();
     if (expected == seen)
         return;
-    const auto start = std::mismatch(expected.begin(), expected.end(), seen.begin(), seen.end()).first - expected.begin();
+    const auto start =
+        std::mismatch(expected.begin(), expected.end(), seen.begin(), seen.end()).first - expected.begin();
     const auto line = [&](const std::string& text) {
         const std::size_t begin = start ? text.rfind('\n', static_cast<std::size_t>(start) - 1) + 1 : 0;
         return text.substr(begin, text.find_first_of("\r\n", begin) - begin);
     };
-    throw qtest::TestFailure(fmt::format("CPU registers differ: {} has '{}', {} has '{}'", source.name(), line(expected),
-                                         target.name(), line(seen)));
+    throw qtest::TestFailure(fmt::format("CPU registers differ: {} has '{}', {} has '{}'", source.name(),
+                                         line(expected), target.name(), line(seen)));
 }
 
 } // namespace

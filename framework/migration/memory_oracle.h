@@ -8,8 +8,8 @@
 namespace migration
 {
 
-/// Throws qtest::TestFailure naming the first byte or register that differs, what each side has there, and how many pages
-/// differ besides.
+/// Throws qtest::TestFailure naming the first byte or register that differs, what each side has there, and how many
+/// pages differ besides.
 void expect_same_guest(Vm& source, Vm& target);
 
 } // namespace migration

@@ -18,8 +18,8 @@ namespace migration
 namespace
 {
 
-/// Bytes per second. QEMU meters in slices of 100 ms: 1 MiB is sent, then nothing for the rest of each. The 50 MiB that the
-/// guest fills take 5 s, a pass of the guest 5 ms (TCG) to 300 ms (KVM where it emulates).
+/// Bytes per second. QEMU meters in slices of 100 ms: 1 MiB is sent, then nothing for the rest of each. The 50 MiB that
+/// the guest fills take 5 s, a pass of the guest 5 ms (TCG) to 300 ms (KVM where it emulates).
 constexpr std::int64_t held_back_bandwidth = 10 * 1024 * 1024;
 /// 0 is no limit at all.
 constexpr std::int64_t full_bandwidth = 0;
@@ -71,8 +71,10 @@ MigrationPair::MigrationPair(harness::Case& test, Options options)
 std::vector<std::string> MigrationPair::arguments(const std::string& name, bool target) const
 {
     const harness::Setting& setting = test_.setting();
-    std::vector<std::string> all{"-name",    name + ",debug-threads=on", "-machine", setting.machine,
-                                 "-accel",   setting.accelerator,        "-m",       fmt::format("{}M", options_.ram_mib),
+    std::vector<std::string> all{"-name",    name + ",debug-threads=on",
+                                 "-machine", setting.machine,
+                                 "-accel",   setting.accelerator,
+                                 "-m",       fmt::format("{}M", options_.ram_mib),
                                  "-bios",    rom_};
     if (target) {
         all.insert(all.end(), {"-incoming", "defer"});
@@ -95,7 +97,8 @@ void MigrationPair::set_capabilities(Vm& vm)
     const auto set = vm.qmp().execute("query-migrate-capabilities").elements();
     for (const Json& one : wanted.elements())
         test_.check(std::find(set.begin(), set.end(), one) != set.end(),
-                    fmt::format("{}: capability {} is not set after migrate-set-capabilities", vm.name(), one.at("capability").dump()));
+                    fmt::format("{}: capability {} is not set after migrate-set-capabilities", vm.name(),
+                                one.at("capability").dump()));
 }
 
 void MigrationPair::set_parameters(Vm& vm, const Json& parameters)
@@ -103,8 +106,8 @@ void MigrationPair::set_parameters(Vm& vm, const Json& parameters)
     vm.qmp().execute("migrate-set-parameters", parameters);
     const Json set = vm.qmp().execute("query-migrate-parameters");
     for (const auto& [name, value] : parameters.members())
-        test_.check(set.find(name) == value, fmt::format("{}: parameter {} is {} after it was set to {}", vm.name(), name,
-                                                         set.find(name).value_or("absent").dump(), value.dump()));
+        test_.check(set.find(name) == value, fmt::format("{}: parameter {} is {} after it was set to {}", vm.name(),
+                                                         name, set.find(name).value_or("absent").dump(), value.dump()));
 }
 
 std::string MigrationPair::listen(const std::string& uri)
@@ -132,12 +135,12 @@ qtest::Event MigrationPair::wait_status(Vm& vm, const std::string& status, Event
     const EventLog& events = vm.qmp().events();
     const auto told = [&](const std::string& name) { return events.find("MIGRATION", Json{{"status", name}}, since); };
     const auto spoilt = [&] { return status != "failed" && (told("failed") || told("cancelled")); };
-    test_.loop().until(
-        [&] { return told(status) || spoilt() || vm.qmp().runstate() != qtest::Runstate::running; },
-        Deadline::in(usual_timeout), fmt::format("migration status '{}' of {}", status, vm.name()), [&] {
-            const auto seen = statuses(vm, since);
-            return seen.empty() ? std::string("no status since") : "'" + seen.back() + "'";
-        });
+    test_.loop().until([&] { return told(status) || spoilt() || vm.qmp().runstate() != qtest::Runstate::running; },
+                       Deadline::in(usual_timeout), fmt::format("migration status '{}' of {}", status, vm.name()),
+                       [&] {
+                           const auto seen = statuses(vm, since);
+                           return seen.empty() ? std::string("no status since") : "'" + seen.back() + "'";
+                       });
     if (const qtest::Event* event = told(status))
         return *event;
     const Json state = vm.qmp().execute("query-migrate");
@@ -153,15 +156,13 @@ std::size_t MigrationPair::count_connections()
     std::ifstream table("/proc/net/tcp");
     const std::string listening = fmt::format("0100007F:{:04X}", port_);
     std::size_t count = 0;
-    for (std::string number, local, remote, state, rest; table >> number >> local >> remote >> state && std::getline(table, rest);)
+    for (std::string number, local, remote, state, rest;
+         table >> number >> local >> remote >> state && std::getline(table, rest);)
         count += local == listening && state == "01" ? 1 : 0;
     return count;
 }
 
-void MigrationPair::hold_back()
-{
-    set_parameters(source_, {{"max-bandwidth", held_back_bandwidth}});
-}
+void MigrationPair::hold_back() { set_parameters(source_, {{"max-bandwidth", held_back_bandwidth}}); }
 
 void MigrationPair::converge()
 {
@@ -192,12 +193,13 @@ void MigrationPair::expect_statuses(Vm& vm, EventLog::Mark since, std::vector<st
     const auto seen = statuses(vm, since);
     // Sources tell it from 10.0 on, and no schema says which do.
     if (const auto device = std::find(seen.begin(), seen.end(), "device"); device != seen.end()) {
-        const auto before = std::find_if(expected.begin(), expected.end(),
-                                         [](const std::string& status) { return status == "completed" || status == "colo"; });
+        const auto before = std::find_if(expected.begin(), expected.end(), [](const std::string& status) {
+            return status == "completed" || status == "colo";
+        });
         expected.insert(before, "device");
     }
-    test_.check(seen == expected, fmt::format("{}: expected migration statuses {}; seen {}", vm.name(), fmt::join(expected, ", "),
-                                              fmt::join(seen, ", ")));
+    test_.check(seen == expected, fmt::format("{}: expected migration statuses {}; seen {}", vm.name(),
+                                              fmt::join(expected, ", "), fmt::join(seen, ", ")));
 }
 
 void MigrationPair::expect_completed(const Marks& since)
@@ -212,12 +214,14 @@ void MigrationPair::expect_completed(const Marks& since)
     target_.expect_run_state("paused");
     for (Vm* vm : {&source_, &target_}) {
         const Json status = vm->qmp().execute("query-migrate").at("status");
-        test_.check(status == Json("completed"), fmt::format("{}: query-migrate says {} after the event said completed", vm->name(),
-                                                             status.dump()));
+        test_.check(status == Json("completed"),
+                    fmt::format("{}: query-migrate says {} after the event said completed", vm->name(), status.dump()));
     }
     const qtest::Event* stop = source_.qmp().events().find("STOP", {}, 0);
-    test_.check(stop && stop->timestamp_us <= completed.timestamp_us, "source: no STOP event before the target had completed");
-    test_.check(target_.qmp().events().count("RESUME", {}, 0) == 0, "target: it ran, although it was started to stay stopped");
+    test_.check(stop && stop->timestamp_us <= completed.timestamp_us,
+                "source: no STOP event before the target had completed");
+    test_.check(target_.qmp().events().count("RESUME", {}, 0) == 0,
+                "target: it ran, although it was started to stay stopped");
     expect_same_guest(source_, target_);
     target_.check_ram();
     if (options_.after)
@@ -230,8 +234,9 @@ void MigrationPair::expect_pages_resent(const Marks& since)
     const std::int64_t sent = ram.at("normal").as_int() + ram.at("duplicate").as_int();
     const std::int64_t pages = ram.at("total").as_int() / ram.at("page-size").as_int();
     const std::int64_t syncs = ram.at("dirty-sync-count").as_int();
-    test_.check(sent > pages && syncs >= 2, fmt::format("source: expected pages to be sent again: {} sent of {}, dirty-sync-count {}",
-                                                        sent, pages, syncs));
+    test_.check(
+        sent > pages && syncs >= 2,
+        fmt::format("source: expected pages to be sent again: {} sent of {}, dirty-sync-count {}", sent, pages, syncs));
     // Whether the first pass is told differs between versions; the last is told by all.
     std::int64_t told = 0;
     for (std::size_t i = since.source; i < source_.mark(); i++) {
@@ -243,7 +248,8 @@ void MigrationPair::expect_pages_resent(const Marks& since)
                     fmt::format("source: MIGRATION_PASS {} follows MIGRATION_PASS {}", pass, told));
         told = pass;
     }
-    test_.check(told == syncs, fmt::format("source: the last MIGRATION_PASS is {}, but dirty-sync-count is {}", told, syncs));
+    test_.check(told == syncs,
+                fmt::format("source: the last MIGRATION_PASS is {}, but dirty-sync-count is {}", told, syncs));
 }
 
 void MigrationPair::expect_target_continues()
@@ -251,8 +257,9 @@ void MigrationPair::expect_target_continues()
     test_.phase("target continues");
     const auto before = target_.progress();
     const std::uint32_t source_pass = source_.pass();
-    test_.check(before.pass == source_pass,
-                fmt::format("target: starts from pass {}, but the source stopped in pass {}", before.pass, source_pass));
+    test_.check(
+        before.pass == source_pass,
+        fmt::format("target: starts from pass {}, but the source stopped in pass {}", before.pass, source_pass));
     target_.cont();
     target_.expect_progress(before);
     source_.expect_run_state("postmigrate");

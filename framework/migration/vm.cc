@@ -18,10 +18,7 @@ qtest::Event Vm::wait_event(const std::string& event, const Json& match, EventLo
     return qmp().wait_event(event, match, since, deadline);
 }
 
-std::string Vm::run_state()
-{
-    return qmp().execute("query-status").at("status").as_string();
-}
+std::string Vm::run_state() { return qmp().execute("query-status").at("status").as_string(); }
 
 void Vm::expect_run_state(const std::string& expected)
 {
@@ -53,15 +50,9 @@ void Vm::cont()
     expect_run_state("running");
 }
 
-void Vm::await_guest()
-{
-    machine_.console().wait("B", 0, Deadline::in(usual_timeout));
-}
+void Vm::await_guest() { machine_.console().wait("B", 0, Deadline::in(usual_timeout)); }
 
-std::uint32_t Vm::pass()
-{
-    return machine_.qtest().readl(GUEST_INFO_PASS);
-}
+std::uint32_t Vm::pass() { return machine_.qtest().readl(GUEST_INFO_PASS); }
 
 Vm::Progress Vm::progress()
 {
@@ -83,8 +74,8 @@ void Vm::expect_progress(const Progress& since, std::chrono::milliseconds timeou
             now = pass();
         }
     } catch (const qtest::Timeout& timed_out) {
-        throw qtest::Timeout(fmt::format("{}: the guest makes no progress: pass {} before and {} now; {}", name(), since.pass,
-                                         now, timed_out.what()));
+        throw qtest::Timeout(fmt::format("{}: the guest makes no progress: pass {} before and {} now; {}", name(),
+                                         since.pass, now, timed_out.what()));
     }
 }
 
@@ -95,11 +86,13 @@ guest::ReadRam Vm::ram_reader()
     const std::size_t at = answer.rfind("is 0x");
     if (at == std::string::npos)
         throw qtest::TestFailure(fmt::format("{}: HMP gpa2hva 0 says no host address: {}", name(), answer));
-    return [this, host_address = std::stoull(answer.substr(at + 3), nullptr, 16)](std::uint64_t address, std::span<std::uint8_t> buffer) {
+    return [this, host_address = std::stoull(answer.substr(at + 3), nullptr, 16)](std::uint64_t address,
+                                                                                  std::span<std::uint8_t> buffer) {
         const iovec here{buffer.data(), buffer.size()};
         const iovec there{reinterpret_cast<void*>(host_address + address), buffer.size()};
         if (process_vm_readv(machine_.process().pid(), &here, 1, &there, 1, 0) != static_cast<ssize_t>(buffer.size()))
-            throw qtest::EnvironmentError(fmt::format("{}: cannot read QEMU's memory: {}", name(), std::strerror(errno)));
+            throw qtest::EnvironmentError(
+                fmt::format("{}: cannot read QEMU's memory: {}", name(), std::strerror(errno)));
     };
 }
 

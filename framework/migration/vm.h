@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Vm: a Machine that runs the guest program, and what can be asked of the two together: is the guest making progress, where
-// is it, is every byte of its RAM what it must be.
+// Vm: a Machine that runs the guest program, and what can be asked of the two together: is the guest making progress,
+// where is it, is every byte of its RAM what it must be.
 #pragma once
 
 #include <cstdint>
@@ -40,8 +40,8 @@ class Vm
     /// The run state, as query-status says it: "running", "postmigrate".
     std::string run_state();
     void expect_run_state(const std::string& expected);
-    /// For the one that no event announces: `postmigrate` follows the status `completed` a moment later. Asks again with each
-    /// answer.
+    /// For the one that no event announces: `postmigrate` follows the status `completed` a moment later. Asks again
+    /// with each answer.
     void await_run_state(const std::string& expected);
     /// QMP `stop` and its STOP event, QMP `cont` and its RESUME event.
     void stop();
@@ -71,8 +71,8 @@ class Vm
     guest::ReadRam ram_reader();
     /// The first CPU's registers, as HMP `info registers` prints them.
     std::string registers() { return qmp().hmp("info registers"); }
-    /// Holds every byte of RAM against what the guest must have written by now. Throws qtest::TestFailure naming the first
-    /// wrong byte, its page, what was expected and seen.
+    /// Holds every byte of RAM against what the guest must have written by now. Throws qtest::TestFailure naming the
+    /// first wrong byte, its page, what was expected and seen.
     void check_ram();
 
   private:

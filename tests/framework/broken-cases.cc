@@ -69,9 +69,11 @@ void daemonize(Case&)
         pause();
 }
 
-void add(harness::Registry& registry, const char* name, std::function<void(Case&)> run, std::chrono::seconds deadline = 20s)
+void add(harness::Registry& registry, const char* name, std::function<void(Case&)> run,
+         std::chrono::seconds deadline = 20s)
 {
-    registry.add({.path = std::string("/broken/") + name, .summary = name, .run = std::move(run), .deadline = deadline});
+    registry.add(
+        {.path = std::string("/broken/") + name, .summary = name, .run = std::move(run), .deadline = deadline});
 }
 
 } // namespace
@@ -94,10 +96,13 @@ int main(int argc, char** argv)
     add(registry, "print", [](Case&) { static_cast<void>(!write(STDOUT_FILENO, "ok 1 - /broken/fail\n1..0\n", 24)); });
     add(registry, "daemon", daemonize);
     add(registry, "bytes", [](Case& test) { test.check(false, "seen \xff\xfe and " + std::string(1 << 20, 'x')); });
-    add(registry, "garbage", [](Case&) {
-        static_cast<void>(!write(3, "{\n", 2));
-        pause();
-    }, 1s);
+    add(
+        registry, "garbage",
+        [](Case&) {
+            static_cast<void>(!write(3, "{\n", 2));
+            pause();
+        },
+        1s);
     add(registry, "complaint", [](Case&) {
         static_cast<void>(!write(STDERR_FILENO, "no more of this\n", 16));
         _exit(3);
@@ -107,6 +112,9 @@ int main(int argc, char** argv)
     add(registry, "wait", with_vms_running, 2s);
     add(registry, "source_killed", source_killed);
     registry.add({.path = "/broken/slow", .summary = "slow", .run = [](Case&) {}, .tag = harness::Tag::slow});
-    registry.add({.path = "/broken/needs", .summary = "needs", .run = [](Case&) { std::abort(); }, .needs = {harness::Need::capability("x-warp")}});
+    registry.add({.path = "/broken/needs",
+                  .summary = "needs",
+                  .run = [](Case&) { std::abort(); },
+                  .needs = {harness::Need::capability("x-warp")}});
     return harness::main(argc, argv, registry, R"({"entries": []})");
 }

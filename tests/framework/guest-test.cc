@@ -26,7 +26,8 @@ class Ram
         for (std::uint64_t address = GUEST_RAM_START; address < ram_size; address += 4) {
             const std::uint64_t number = address / GUEST_PAGE;
             if (number % 8 != GUEST_CLASS_ZERO && number % 8 != GUEST_CLASS_ALTERNATING)
-                word(address) = static_cast<std::uint32_t>(number * GUEST_PAGE_FACTOR + address % GUEST_PAGE / 1024 * GUEST_QUARTER_STEP);
+                word(address) = static_cast<std::uint32_t>(number * GUEST_PAGE_FACTOR +
+                                                           address % GUEST_PAGE / 1024 * GUEST_QUARTER_STEP);
         }
         for (std::uint32_t n = 1; n <= pass; n++)
             for (std::uint64_t page = GUEST_RAM_START; page < (n < pass ? test_end : stopped_at); page += GUEST_PAGE)
@@ -83,13 +84,15 @@ TEST(GuestPattern, AWordWrittenOutOfOrderIsWrong)
 TEST(GuestPattern, EveryByteOfEveryKindOfPageCounts)
 {
     Ram ram(300, 0x400000);
-    for (const std::uint64_t page : {0x0, 0x1000, 0x9f000, 0x300000, 0x303000, 0x305000, 0x500000, 0x503000, 0x1300000, 0x1303000, 0x13ff000})
+    for (const std::uint64_t page :
+         {0x0, 0x1000, 0x9f000, 0x300000, 0x303000, 0x305000, 0x500000, 0x503000, 0x1300000, 0x1303000, 0x13ff000})
         for (std::uint64_t byte = 0; byte < GUEST_PAGE; byte += 131) {
             ram[page + byte] ^= 1;
             const std::string text = ram.damage({300, 0x400000});
             ram[page + byte] ^= 1;
             std::ostringstream place;
-            place << "guest RAM at 0x" << std::hex << page + byte << ", byte " << std::dec << byte << " of page " << page / GUEST_PAGE;
+            place << "guest RAM at 0x" << std::hex << page + byte << ", byte " << std::dec << byte << " of page "
+                  << page / GUEST_PAGE;
             const bool note = page == GUEST_INFO && byte < 16;
             ASSERT_TRUE(text.starts_with(note ? "the guest's notes" : place.str())) << place.str() << "\n" << text;
         }
@@ -116,7 +119,8 @@ TEST(GuestPattern, APageIsKnownByItself)
 {
     Ram ram(200, 0x300000);
     for (const std::uint64_t number : {0x200, 0x203, 0x205, 0x207})
-        EXPECT_EQ(std::memcmp(&ram[number * GUEST_PAGE], guest::page_after(number, 200).data(), GUEST_PAGE), 0) << number;
+        EXPECT_EQ(std::memcmp(&ram[number * GUEST_PAGE], guest::page_after(number, 200).data(), GUEST_PAGE), 0)
+            << number;
 }
 
 TEST(GuestPattern, AWrongNoteIsToldWithWhatItSays)
@@ -131,7 +135,8 @@ TEST(GuestPattern, AWrongNoteIsToldWithWhatItSays)
 TEST(GuestPosition, IsReadFromTheRegisters)
 {
     const auto parse = [](const char* ebx, const char* esi) {
-        return guest::parse_position(std::string("\r\nCPU#0\r\nEAX=00000000 EBX=") + ebx + " ECX=00000000 EDX=00000000\r\nESI=" + esi + " EDI=0\r\n");
+        return guest::parse_position(std::string("\r\nCPU#0\r\nEAX=00000000 EBX=") + ebx +
+                                     " ECX=00000000 EDX=00000000\r\nESI=" + esi + " EDI=0\r\n");
     };
     EXPECT_EQ(parse("0000000a", "00123000").pass, 10U);
     EXPECT_EQ(parse("0000000a", "00123000").page, 0x123000U);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The runner from outside: the program broken-cases is run as a user would run it, and its output, exit status, evidence and
-// what it leaves behind are looked at. Its path is the argument of this program.
+// The runner from outside: the program broken-cases is run as a user would run it, and its output, exit status,
+// evidence and what it leaves behind are looked at. Its path is the argument of this program.
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -109,7 +109,8 @@ class RunnerTest : public testing::Test
         EXPECT_TRUE(fs::is_empty(directory_ / "tmp"));
         // Everything started here has this TMPDIR.
         const auto strays = harness::end_strays("TMPDIR", directory_ / "tmp");
-        EXPECT_TRUE(strays.empty()) << strays.size() << " processes, the first: " << (strays.empty() ? "" : strays[0].command);
+        EXPECT_TRUE(strays.empty()) << strays.size()
+                                    << " processes, the first: " << (strays.empty() ? "" : strays[0].command);
     }
 
     qtest::Loop loop_;
@@ -121,8 +122,9 @@ TEST_F(RunnerTest, APassedCaseIsOkAndLeavesNothing)
 {
     const Run passed = run_case("pass");
     EXPECT_EQ(passed.status, ExitStatus::exited(0));
-    EXPECT_TRUE(matches(passed.output, "^TAP version 14\n# QEMU .*\n1\\.\\.1\nok 1 - /broken/pass\n# 1 passed, 0 failed, 0 skipped, "
-                                       "0 known trouble, .* s\n$"))
+    EXPECT_TRUE(matches(passed.output,
+                        "^TAP version 14\n# QEMU .*\n1\\.\\.1\nok 1 - /broken/pass\n# 1 passed, 0 failed, 0 skipped, "
+                        "0 known trouble, .* s\n$"))
         << passed.output;
     EXPECT_FALSE(fs::exists(directory_ / "evidence"));
     expect_nothing_left();
@@ -169,17 +171,20 @@ TEST_F(RunnerTest, AMissingNeedIsASkipThatNamesIt)
 {
     const Run skipped = run_case("needs");
     EXPECT_EQ(skipped.status, ExitStatus::exited(77));
-    EXPECT_TRUE(matches(skipped.output, "ok 1 - /broken/needs # SKIP QEMU [0-9.]+ has no capability x-warp\n")) << skipped.output;
+    EXPECT_TRUE(matches(skipped.output, "ok 1 - /broken/needs # SKIP QEMU [0-9.]+ has no capability x-warp\n"))
+        << skipped.output;
 }
 
 TEST_F(RunnerTest, ACaseThatEndsItsProcessFailsAlone)
 {
-    const Run all = run({"--tap", "-p", "/broken/exit", "-p", "/broken/abort", "-p", "/broken/segv", "-p", "/broken/pass"});
+    const Run all =
+        run({"--tap", "-p", "/broken/exit", "-p", "/broken/abort", "-p", "/broken/segv", "-p", "/broken/pass"});
     EXPECT_EQ(all.status, ExitStatus::exited(1));
-    for (const char* part : {"the case's process exited with status 0 without reporting a result",
-                             "the case's process was killed by signal 6 (Aborted) without reporting a result",
-                             "the case's process was killed by signal 11 (Segmentation fault) without reporting a result",
-                             "ok 3 - /broken/pass"})
+    for (const char* part :
+         {"the case's process exited with status 0 without reporting a result",
+          "the case's process was killed by signal 6 (Aborted) without reporting a result",
+          "the case's process was killed by signal 11 (Segmentation fault) without reporting a result",
+          "ok 3 - /broken/pass"})
         EXPECT_NE(all.output.find(part), std::string::npos) << part << "\n" << all.output;
     expect_nothing_left();
 }
@@ -194,7 +199,8 @@ TEST_F(RunnerTest, WhatACasePrintsIsNotTakenForTheReport)
 TEST_F(RunnerTest, AProcessLeftBehindIsEndedAndFailsTheCase)
 {
     const Json report = failed_case(run_case("daemon"));
-    EXPECT_NE(report.at("reason").as_string().find("the case left a process behind: daemon-of-case"), std::string::npos) << report.dump();
+    EXPECT_NE(report.at("reason").as_string().find("the case left a process behind: daemon-of-case"), std::string::npos)
+        << report.dump();
     expect_nothing_left();
 }
 
@@ -211,10 +217,13 @@ TEST_F(RunnerTest, ACaseThatWaitsTooLongSaysWhatForAndKeepsTheVmsStates)
 TEST_F(RunnerTest, WhatNoVmAnswersIsToldAllTheSame)
 {
     const Json report = failed_case(run_case("frozen"));
-    EXPECT_EQ(report.at("reason"), Json("awaited source's monitor's reply to query-status when the case's deadline of 2.0 s passed"));
+    EXPECT_EQ(report.at("reason"),
+              Json("awaited source's monitor's reply to query-status when the case's deadline of 2.0 s passed"));
     EXPECT_EQ(report.at("details/phase"), Json("freeze"));
     for (const char* name : {"source", "target"})
-        EXPECT_NE(report.at(std::string("details/") + name + "/run state").as_string().find("no answer"), std::string::npos) << report.dump();
+        EXPECT_NE(report.at(std::string("details/") + name + "/run state").as_string().find("no answer"),
+                  std::string::npos)
+            << report.dump();
     expect_nothing_left();
 }
 
@@ -237,8 +246,9 @@ TEST_F(RunnerTest, AReportThatMakesNoSenseFailsItsCaseAlone)
 TEST_F(RunnerTest, ACaseThatEndsItsProcessIsQuoted)
 {
     const Json report = failed_case(run_case("complaint"));
-    EXPECT_EQ(report.at("reason"),
-              Json("the case's process exited with status 3 without reporting a result; its last words: no more of this"));
+    EXPECT_EQ(
+        report.at("reason"),
+        Json("the case's process exited with status 3 without reporting a result; its last words: no more of this"));
 }
 
 TEST_F(RunnerTest, AReportThatCannotBeWrittenIsNoSuccess)
@@ -251,7 +261,8 @@ TEST_F(RunnerTest, AReportThatCannotBeWrittenIsNoSuccess)
 TEST_F(RunnerTest, ACaseThatHearsNoSignalIsKilledAtItsDeadlineWithItsVms)
 {
     const Json report = failed_case(run_case("busy"));
-    EXPECT_EQ(report.at("reason"), Json("the case's process did not end by itself at its deadline of 2 s and was killed"));
+    EXPECT_EQ(report.at("reason"),
+              Json("the case's process did not end by itself at its deadline of 2 s and was killed"));
     expect_nothing_left();
 }
 
@@ -259,8 +270,9 @@ TEST_F(RunnerTest, AQemuKilledInMidMigrationFailsTheCaseAtOnceWithEvidence)
 {
     const Run failed = run_case("source_killed");
     const Json report = failed_case(failed);
-    EXPECT_EQ(report.at("reason"), Json("source: QEMU was killed by signal 9 (Killed), which the case did not announce; it wrote "
-                                        "nothing to stderr"));
+    EXPECT_EQ(report.at("reason"),
+              Json("source: QEMU was killed by signal 9 (Killed), which the case did not announce; it wrote "
+                   "nothing to stderr"));
     EXPECT_EQ(report.at("details/phase"), Json("migrate, held back"));
     EXPECT_EQ(report.at("details/source/exit"), Json("was killed by signal 9 (Killed)"));
     // At once, not when the wait for the target ran out.
@@ -279,7 +291,8 @@ TEST_F(RunnerTest, AKilledRunnerLeavesNothing)
     // Until both VMs run: their consoles' logs are there.
     const auto running = [&] {
         std::size_t logs = 0;
-        for (const auto& entry : fs::recursive_directory_iterator(directory_ / "tmp", fs::directory_options::skip_permission_denied))
+        for (const auto& entry :
+             fs::recursive_directory_iterator(directory_ / "tmp", fs::directory_options::skip_permission_denied))
             logs += entry.path().extension() == ".stderr" ? 1 : 0;
         return logs == 2;
     };
@@ -293,7 +306,8 @@ TEST_F(RunnerTest, AKilledRunnerLeavesNothing)
 
 TEST_F(RunnerTest, UnfitArgumentsAreRefusedInOneLine)
 {
-    expect_refused(run({"-p", "/broken/pas"}), "no case at or below '/broken/pas'; the nearest is /broken/pass; -l lists them");
+    expect_refused(run({"-p", "/broken/pas"}),
+                   "no case at or below '/broken/pas'; the nearest is /broken/pass; -l lists them");
     expect_refused(run({"--no-such-option"}), "--no-such-option");
     expect_refused(run({"/broken/pass"}), "what is '/broken/pass'?");
     expect_refused(run({"-j", "0"}), "-j");
@@ -308,7 +322,9 @@ TEST_F(RunnerTest, UnfitArgumentsAreRefusedInOneLine)
 
 TEST_F(RunnerTest, AnUnfitQemuIsRefusedInOneLine)
 {
-    const auto with = [&](const std::string& binary) { return run({"-p", "/broken/pass"}, {{"QTEST_QEMU_BINARY", binary}}); };
+    const auto with = [&](const std::string& binary) {
+        return run({"-p", "/broken/pass"}, {{"QTEST_QEMU_BINARY", binary}});
+    };
     expect_refused(with("/no/such/qemu"), "/no/such/qemu: no such program (from QTEST_QEMU_BINARY)");
     expect_refused(with("/etc/passwd"), "/etc/passwd: is not an executable program");
     expect_refused(with("/usr"), "/usr: is a directory, not a QEMU");
@@ -330,9 +346,13 @@ TEST_F(RunnerTest, UnfitPlacesAndFilesAreRefusedInOneLine)
         return run({"--known-trouble", "trouble.json"});
     };
     expect_refused(catalogue("{"), "trouble.json: no JSON");
-    expect_refused(catalogue(R"({"entries": [{"cases": "/x", "what": "y"}]})"), "trouble.json, entry 1: path 'reference'");
-    expect_refused(catalogue(R"({"entries": [{"cases": "/x", "what": "y", "reference": "z", "since": "1"}]})"), "unknown member 'since'");
-    expect_refused(catalogue(R"({"entries": [{"cases": "/x", "what": "y", "reference": "z", "qemu": {"from": "ten"}}]})"), "'ten' is no version");
+    expect_refused(catalogue(R"({"entries": [{"cases": "/x", "what": "y"}]})"),
+                   "trouble.json, entry 1: path 'reference'");
+    expect_refused(catalogue(R"({"entries": [{"cases": "/x", "what": "y", "reference": "z", "since": "1"}]})"),
+                   "unknown member 'since'");
+    expect_refused(
+        catalogue(R"({"entries": [{"cases": "/x", "what": "y", "reference": "z", "qemu": {"from": "ten"}}]})"),
+        "'ten' is no version");
 }
 
 TEST_F(RunnerTest, KnownTroubleIsToDoWhenItFailsAndANoticeWhenItDoesNot)
@@ -343,8 +363,10 @@ TEST_F(RunnerTest, KnownTroubleIsToDoWhenItFailsAndANoticeWhenItDoesNot)
         {"cases": "/broken/abort", "what": "another QEMU's", "reference": "there", "qemu": {"before": "2.0"}}]})";
     const Run known = run({"--tap", "--known-trouble", "trouble.json", "-p", "/broken/fail", "-p", "/broken/pass"});
     EXPECT_EQ(known.status, ExitStatus::exited(0)) << known.output;
-    EXPECT_NE(known.output.find("not ok 1 - /broken/fail # TODO cannot see (here)\n"), std::string::npos) << known.output;
-    EXPECT_NE(known.output.find("# /broken/pass passed although it is known to fail: cannot see (here)\n"), std::string::npos)
+    EXPECT_NE(known.output.find("not ok 1 - /broken/fail # TODO cannot see (here)\n"), std::string::npos)
+        << known.output;
+    EXPECT_NE(known.output.find("# /broken/pass passed although it is known to fail: cannot see (here)\n"),
+              std::string::npos)
         << known.output;
     EXPECT_EQ(run({"--known-trouble", "trouble.json", "-p", "/broken/abort"}).status, ExitStatus::exited(1));
 }

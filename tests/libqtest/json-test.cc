@@ -30,8 +30,8 @@ TEST(Json, IntegersBeyond64BitsAreRefusedNotClamped)
 
 TEST(Json, TextThatIsNoJsonIsRefused)
 {
-    for (const char* text : {"", " ", "{", "[1,]", "{'a': 1}", "nul", "1 2", "{} x", "{\"a\" 1}", "\"\xff\"", "\"\xc3\"", "NaN", "[Infinity]",
-                             "-Infinity", "1.", "[1.e3]", "\"\t\""})
+    for (const char* text : {"", " ", "{", "[1,]", "{'a': 1}", "nul", "1 2", "{} x", "{\"a\" 1}", "\"\xff\"",
+                             "\"\xc3\"", "NaN", "[Infinity]", "-Infinity", "1.", "[1.e3]", "\"\t\""})
         EXPECT_THROW(Json::parse(text), JsonError) << text;
     EXPECT_THROW(Json::parse(std::string_view("{}\0{}", 5)), JsonError);
 }
@@ -94,7 +94,8 @@ TEST(Json, AChangeToACopyIsNotSeenInTheOriginal)
 
 TEST(Json, PrintsSortedAndWithoutEscapedSlashes)
 {
-    EXPECT_EQ(Json::parse(R"({"b": "x/y\n", "a": [], "c": {}, "d": 0.5})").dump(), R"({"a": [], "b": "x/y\n", "c": {}, "d": 0.5})");
+    EXPECT_EQ(Json::parse(R"({"b": "x/y\n", "a": [], "c": {}, "d": 0.5})").dump(),
+              R"({"a": [], "b": "x/y\n", "c": {}, "d": 0.5})");
     EXPECT_EQ((Json{{"b", Json::array({1})}, {"a", true}}).pretty(), "{\n  \"a\": true,\n  \"b\": [\n    1\n  ]\n}");
 }
 

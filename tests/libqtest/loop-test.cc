@@ -28,8 +28,9 @@ std::string message_of(const std::function<void()>& action)
 TEST(Loop, AWaitThatRunsOutSaysWhatItAwaitedAndWhatItSawLast)
 {
     Loop loop;
-    EXPECT_EQ(message_of([&] { loop.until([] { return false; }, Deadline::in(20ms), "a miracle", [] { return "rain"; }); }),
-              "awaited a miracle for 0.0 s; last seen: rain");
+    EXPECT_EQ(
+        message_of([&] { loop.until([] { return false; }, Deadline::in(20ms), "a miracle", [] { return "rain"; }); }),
+        "awaited a miracle for 0.0 s; last seen: rain");
 }
 
 TEST(Loop, TheLimitBindsEveryWait)

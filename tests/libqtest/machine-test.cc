@@ -35,8 +35,8 @@ class MachineTest : public testing::Test
 
     std::unique_ptr<Machine> start(std::vector<std::string> arguments)
     {
-        auto machine =
-            std::make_unique<Machine>(loop_, Machine::Config{"vm", qtest::qemu_binary(), std::move(arguments), directory_});
+        auto machine = std::make_unique<Machine>(
+            loop_, Machine::Config{"vm", qtest::qemu_binary(), std::move(arguments), directory_});
         machine->await_ready(Deadline::in(20s));
         return machine;
     }
@@ -78,7 +78,8 @@ TEST_F(MachineTest, StartsNegotiatesAndEnds)
     end(*machine);
     EXPECT_EQ(*machine->process().exit_status(), ExitStatus::exited(0));
     EXPECT_NE(file("vm.qmp.jsonl").find("{\"received\": {\"QMP\""), std::string::npos);
-    EXPECT_NE(file("vm.command-line").find("-chardev socket,id=qmp,path=/tmp/vm-qmp.sock,server=on,wait=off"), std::string::npos);
+    EXPECT_NE(file("vm.command-line").find("-chardev socket,id=qmp,path=/tmp/vm-qmp.sock,server=on,wait=off"),
+              std::string::npos);
 }
 
 TEST_F(MachineTest, AKilledQemuFailsThePendingWaitAtOnceAndNamesTheSignal)
@@ -96,7 +97,8 @@ TEST_F(MachineTest, AKilledQemuFailsThePendingWaitAtOnceAndNamesTheSignal)
 TEST_F(MachineTest, AnUnannouncedExitShowsTheLastWords)
 {
     const auto failure = failure_of([&] { start({"-machine", "none", "-no-such-option"}); });
-    EXPECT_NE(failure.find("vm: QEMU exited with status 1, which the case did not announce"), std::string::npos) << failure;
+    EXPECT_NE(failure.find("vm: QEMU exited with status 1, which the case did not announce"), std::string::npos)
+        << failure;
     EXPECT_NE(failure.find("-no-such-option: invalid option"), std::string::npos) << failure;
 }
 
@@ -112,8 +114,9 @@ TEST_F(MachineTest, AnAnnouncedExitThatIsAnotherIsAFailure)
 {
     const auto machine = start({"-machine", "none"});
     machine->expect_exit(ExitStatus::exited(1));
-    EXPECT_EQ(failure_of([&] { end(*machine); }),
-              "vm: QEMU exited with status 0, but the case announced: exited with status 1; it wrote nothing to stderr");
+    EXPECT_EQ(
+        failure_of([&] { end(*machine); }),
+        "vm: QEMU exited with status 0, but the case announced: exited with status 1; it wrote nothing to stderr");
 }
 
 TEST_F(MachineTest, AProgramThatIsNotThereIsAnEnvironmentError)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// QmpClient against a peer made of a socket's other end, for what no real QEMU does on demand. What QEMU does is in machine-test.cc.
+// QmpClient against a peer made of a socket's other end, for what no real QEMU does on demand. What QEMU does is in
+// machine-test.cc.
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
@@ -32,7 +33,10 @@ class QmpClientTest : public testing::Test
     }
 
     void say(const std::string& line) { say_raw(line + "\r\n"); }
-    void say_raw(const std::string& bytes) { ASSERT_EQ(send(peer_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size())); }
+    void say_raw(const std::string& bytes)
+    {
+        ASSERT_EQ(send(peer_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
+    }
 
     /// What the client has sent and the peer not yet read, as JSON.
     std::vector<Json> heard()
@@ -41,8 +45,9 @@ class QmpClientTest : public testing::Test
         std::string bytes(1 << 16, '\0');
         const ssize_t size = recv(peer_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
         std::vector<Json> messages;
-        qtest::LineSplitter(bytes.size()).feed(std::string_view(bytes).substr(0, size > 0 ? static_cast<std::size_t>(size) : 0),
-                                               [&](std::string_view line) { messages.push_back(Json::parse(line)); });
+        qtest::LineSplitter(bytes.size())
+            .feed(std::string_view(bytes).substr(0, size > 0 ? static_cast<std::size_t>(size) : 0),
+                  [&](std::string_view line) { messages.push_back(Json::parse(line)); });
         return messages;
     }
 
@@ -56,7 +61,10 @@ class QmpClientTest : public testing::Test
         client_.await_running(Deadline::in(5s));
     }
 
-    void answer(const Json& command, const Json& value) { say(Json{{"return", value}, {"id", command.at("id")}}.dump()); }
+    void answer(const Json& command, const Json& value)
+    {
+        say(Json{{"return", value}, {"id", command.at("id")}}.dump());
+    }
 
     std::string failure_of(const std::function<void()>& action)
     {
@@ -76,7 +84,8 @@ class QmpClientTest : public testing::Test
 TEST_F(QmpClientTest, NegotiatesOutOfBandWhenItIsOffered)
 {
     begin({greeting});
-    EXPECT_TRUE(heard().at(0).matches({{"execute", "qmp_capabilities"}, {"arguments", {{"enable", Json::array({"oob"})}}}}));
+    EXPECT_TRUE(
+        heard().at(0).matches({{"execute", "qmp_capabilities"}, {"arguments", {{"enable", Json::array({"oob"})}}}}));
     EXPECT_TRUE(client_.out_of_band());
 }
 
@@ -104,7 +113,8 @@ TEST_F(QmpClientTest, AHandshakeThatFailsIsReportedWithItsCause)
 TEST_F(QmpClientTest, APeerWithoutGreetingTimesOut)
 {
     begin({});
-    EXPECT_EQ(failure_of([&] { client_.await_running(Deadline::in(100ms)); }), "awaited the greeting of the peer for 0.1 s");
+    EXPECT_EQ(failure_of([&] { client_.await_running(Deadline::in(100ms)); }),
+              "awaited the greeting of the peer for 0.1 s");
 }
 
 TEST_F(QmpClientTest, RepliesAreFoundByIdNotByOrder)
@@ -143,7 +153,8 @@ TEST_F(QmpClientTest, ALateReplyIsNotTakenForTheNextOne)
     run();
     const auto late = client_.send("late");
     const auto first = heard();
-    EXPECT_EQ(failure_of([&] { client_.result(late, Deadline::in(50ms)); }), "awaited the peer's reply to late for 0.1 s");
+    EXPECT_EQ(failure_of([&] { client_.result(late, Deadline::in(50ms)); }),
+              "awaited the peer's reply to late for 0.1 s");
     const auto next = client_.send("next");
     answer(first.at(0), "late's");
     answer(heard().at(0), "next's");
@@ -174,7 +185,8 @@ TEST_F(QmpClientTest, ALastReplyWithoutLineEndIsDelivered)
 
 TEST_F(QmpClientTest, WhatIsNoMessageEndsTheSession)
 {
-    for (const char* line : {"garbage", "[]", "{\"return\": {}}", "{\"error\": {\"class\": \"x\", \"desc\": \"parse error\"}}"}) {
+    for (const char* line :
+         {"garbage", "[]", "{\"return\": {}}", "{\"error\": {\"class\": \"x\", \"desc\": \"parse error\"}}"}) {
         run();
         const auto call = client_.send("x");
         say(line);
@@ -187,7 +199,8 @@ TEST_F(QmpClientTest, VerbsOutsideTheirStateAreRefused)
 {
     EXPECT_EQ(failure_of([&] { client_.send("x"); }), "cannot execute x: the peer is idle");
     run();
-    EXPECT_EQ(failure_of([&] { client_.start(qtest::SocketPair().ours); }), "cannot start a session: the peer is running");
+    EXPECT_EQ(failure_of([&] { client_.start(qtest::SocketPair().ours); }),
+              "cannot start a session: the peer is running");
 }
 
 TEST_F(QmpClientTest, AnEventWaitThatRunsOutShowsWhatCameInstead)
@@ -204,7 +217,9 @@ TEST_F(QmpClientTest, AnOverlongLineEndsTheSession)
     qtest::SocketPair pair;
     begin({});
     const std::string chunk(1 << 16, 'x');
-    const auto flood = loop_.watch(peer_.get(), G_IO_OUT, [&] { static_cast<void>(send(peer_.get(), chunk.data(), chunk.size(), MSG_NOSIGNAL | MSG_DONTWAIT)); });
+    const auto flood = loop_.watch(peer_.get(), G_IO_OUT, [&] {
+        static_cast<void>(send(peer_.get(), chunk.data(), chunk.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
+    });
     const std::string text = failure_of([&] { client_.await_running(Deadline::in(60s)); });
     EXPECT_NE(text.find("a line of more than 10485760 bytes"), std::string::npos) << text;
 }

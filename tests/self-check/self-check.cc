@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Do the oracles see? Each case here breaks one thing that a check of the suite looks at, on real VMs, and passes only when the
-// check fails and names the place. A check that cannot fail would be found here.
+// Do the oracles see? Each case here breaks one thing that a check of the suite looks at, on real VMs, and passes only
+// when the check fails and names the place. A check that cannot fail would be found here.
 #include <csignal>
 #include <functional>
 #include <vector>
@@ -32,7 +32,8 @@ void expect_noticed(Case& test, const std::vector<std::string>& parts, const std
     } catch (const qtest::Error& error) {
         const std::string text = error.what();
         for (const std::string& part : parts)
-            test.check(text.find(part) != std::string::npos, fmt::format("the failure does not say '{}': {}", part, text));
+            test.check(text.find(part) != std::string::npos,
+                       fmt::format("the failure does not say '{}': {}", part, text));
         return;
     }
     throw qtest::TestFailure("what was broken was not noticed");
@@ -70,7 +71,8 @@ void changed_byte(Case& test)
     migrated(pair);
     auto& qtest = pair.target().machine().qtest();
     qtest.writeb(byte_in_page, static_cast<std::uint8_t>(qtest.readb(byte_in_page) ^ 0x10));
-    const std::vector<std::string> place{fmt::format("0x{:x}", byte_in_page), "byte 2035 of page 4656", "1 page in all"};
+    const std::vector<std::string> place{fmt::format("0x{:x}", byte_in_page), "byte 2035 of page 4656",
+                                         "1 page in all"};
     expect_noticed(test, place, [&] { migration::expect_same_guest(pair.source(), pair.target()); });
     expect_noticed(test, {place[0], place[1]}, [&] { pair.target().check_ram(); });
 }
@@ -83,7 +85,8 @@ void changed_byte_outside_test_range(Case& test)
         auto& qtest = pair.target().machine().qtest();
         const auto before = qtest.readb(address);
         qtest.writeb(address, static_cast<std::uint8_t>(before + 1));
-        expect_noticed(test, {fmt::format("0x{:x}", address)}, [&] { migration::expect_same_guest(pair.source(), pair.target()); });
+        expect_noticed(test, {fmt::format("0x{:x}", address)},
+                       [&] { migration::expect_same_guest(pair.source(), pair.target()); });
         qtest.writeb(address, before);
     }
     migration::expect_same_guest(pair.source(), pair.target());
@@ -127,10 +130,12 @@ void stale_page(Case& test, Side survivor)
     const std::uint32_t last = page < position.page ? position.pass : position.pass - 1;
     const auto current = guest::page_after(page / GUEST_PAGE, last);
     auto& qtest = alive.machine().qtest();
-    test.check(position.page == page || qtest.read(page, GUEST_PAGE) == current, "the page to be replaced is not what it should be");
+    test.check(position.page == page || qtest.read(page, GUEST_PAGE) == current,
+               "the page to be replaced is not what it should be");
     qtest.write(page, guest::page_after(page / GUEST_PAGE, last - 1));
     expect_noticed(test,
-                   {fmt::format("page {} (0x{:x}", page / GUEST_PAGE, page), fmt::format("it is this page as of pass {}", last - 1)},
+                   {fmt::format("page {} (0x{:x}", page / GUEST_PAGE, page),
+                    fmt::format("it is this page as of pass {}", last - 1)},
                    [&] { alive.check_ram(); });
 }
 
@@ -139,9 +144,11 @@ void stopped_survivor(Case& test)
     ColoPair vms(test, Channels::plain);
     take_over(vms, Side::primary); // and expect_takeover() leaves it stopped
     Vm& alive = vms.vm(Side::primary);
-    test.check(alive.machine().console().since(0).find('B') != std::string::npos, "no old B in the log: the case shows nothing");
+    test.check(alive.machine().console().since(0).find('B') != std::string::npos,
+               "no old B in the log: the case shows nothing");
     const ShortDeadlines in_force;
-    expect_noticed(test, {"source: the guest makes no progress", "0 bytes since the mark"}, [&] { alive.expect_progress(); });
+    expect_noticed(test, {"source: the guest makes no progress", "0 bytes since the mark"},
+                   [&] { alive.expect_progress(); });
 }
 
 void yank_left_out(Case& test)
@@ -204,8 +211,9 @@ void stray_word(Case& test)
 void hooks(Case& test)
 {
     std::string called;
-    MigrationPair pair(test, {.before = [&](MigrationPair& early) { called += "before " + early.source().run_state() + "; "; },
-                              .after = [&](MigrationPair& late) { called += "after " + late.source().run_state(); }});
+    MigrationPair pair(
+        test, {.before = [&](MigrationPair& early) { called += "before " + early.source().run_state() + "; "; },
+               .after = [&](MigrationPair& late) { called += "after " + late.source().run_state(); }});
     migrated(pair);
     test.check(called == "before running; after postmigrate", "the hooks were called as: " + called);
 }
@@ -224,13 +232,16 @@ void register_cases(harness::Registry& registry)
         registry.add({.path = std::string("/self-check/") + path, .summary = summary, .run = std::move(run)});
     };
     add("ram/changed_byte", "a byte of the target's RAM changed", changed_byte);
-    add("ram/changed_byte_outside_test_range", "a byte in RAM that is written once, or never", changed_byte_outside_test_range);
+    add("ram/changed_byte_outside_test_range", "a byte in RAM that is written once, or never",
+        changed_byte_outside_test_range);
     add("ram/stray_word", "a word below 1 MiB", stray_word);
     add("pair/hooks", "hooks before and after migration", hooks);
     add("ram/nothing_resent", "a migration without a page sent twice", nothing_resent);
     add("cpu/changed_register", "the target's CPU elsewhere", changed_register);
-    add("survivor/primary/neighbours_page", "a page replaced by the next", [](Case& t) { neighbours_page(t, Side::primary); });
-    add("survivor/secondary/neighbours_page", "a page replaced by the next", [](Case& t) { neighbours_page(t, Side::secondary); });
+    add("survivor/primary/neighbours_page", "a page replaced by the next",
+        [](Case& t) { neighbours_page(t, Side::primary); });
+    add("survivor/secondary/neighbours_page", "a page replaced by the next",
+        [](Case& t) { neighbours_page(t, Side::secondary); });
     add("survivor/primary/stale_page", "a page as of a pass ago", [](Case& t) { stale_page(t, Side::primary); });
     add("survivor/secondary/stale_page", "a page as of a pass ago", [](Case& t) { stale_page(t, Side::secondary); });
     add("survivor/stopped", "a survivor that does not run", stopped_survivor);
