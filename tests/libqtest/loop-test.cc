@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "errors.h"
+#include "failure_of.h"
 #include "loop.h"
 #include "unique_fd.h"
 
@@ -15,21 +16,11 @@ using namespace std::chrono_literals;
 using qtest::Deadline;
 using qtest::Loop;
 
-std::string message_of(const std::function<void()>& action)
-{
-    try {
-        action();
-    } catch (const std::exception& error) {
-        return error.what();
-    }
-    return "nothing was thrown";
-}
-
 TEST(Loop, AWaitThatRunsOutSaysWhatItAwaitedAndWhatItSawLast)
 {
     Loop loop;
     EXPECT_EQ(
-        message_of([&] { loop.until([] { return false; }, Deadline::in(20ms), "a miracle", [] { return "rain"; }); }),
+        failure_of([&] { loop.until([] { return false; }, Deadline::in(20ms), "a miracle", [] { return "rain"; }); }),
         "awaited a miracle for 0.0 s; last seen: rain");
 }
 
@@ -37,7 +28,7 @@ TEST(Loop, TheLimitBindsEveryWait)
 {
     Loop loop;
     loop.set_limit(Deadline::in(20ms));
-    EXPECT_EQ(message_of([&] { loop.until([] { return false; }, Deadline::in(1h), "a miracle"); }),
+    EXPECT_EQ(failure_of([&] { loop.until([] { return false; }, Deadline::in(1h), "a miracle"); }),
               "awaited a miracle when the case's deadline of 0.0 s passed");
     loop.forgive();
     EXPECT_NO_THROW(loop.until([] { return true; }, Deadline::in(1h), "nothing"));
@@ -55,7 +46,7 @@ TEST(Loop, WhatACallbackThrowsComesOutOfTheWait)
     const qtest::SocketPair pair;
     const auto watch = loop.watch(pair.ours.get(), G_IO_IN, [] { throw std::runtime_error("from the callback"); });
     ASSERT_EQ(write(pair.theirs.get(), "x", 1), 1);
-    EXPECT_EQ(message_of([&] { loop.until([] { return false; }, Deadline::in(10s), "nothing"); }), "from the callback");
+    EXPECT_EQ(failure_of([&] { loop.until([] { return false; }, Deadline::in(10s), "nothing"); }), "from the callback");
 }
 
 TEST(Loop, AFailureEndsEveryWaitUntilItIsForgiven)
@@ -64,7 +55,7 @@ TEST(Loop, AFailureEndsEveryWaitUntilItIsForgiven)
     loop.fail(std::make_exception_ptr(qtest::TestFailure("the first")));
     loop.fail(std::make_exception_ptr(qtest::TestFailure("the second")));
     for (int i = 0; i < 2; i++)
-        EXPECT_EQ(message_of([&] { loop.until([] { return true; }, Deadline::in(1s), "nothing"); }), "the first");
+        EXPECT_EQ(failure_of([&] { loop.until([] { return true; }, Deadline::in(1s), "nothing"); }), "the first");
     loop.forgive();
     EXPECT_NO_THROW(loop.until([] { return true; }, Deadline::in(1s), "nothing"));
 }
@@ -73,7 +64,7 @@ TEST(Loop, AWaitInsideACallbackIsRefused)
 {
     Loop loop;
     const auto watch = loop.after(1ms, [&] { loop.until([] { return true; }, Deadline::in(1s), "the inner"); });
-    EXPECT_EQ(message_of([&] { loop.until([] { return false; }, Deadline::in(10s), "the outer"); }),
+    EXPECT_EQ(failure_of([&] { loop.until([] { return false; }, Deadline::in(10s), "the outer"); }),
               "waiting for the inner inside a callback of the same loop");
 }
 

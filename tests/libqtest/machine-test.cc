@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "failure_of.h"
 #include "machine.h"
 #include "qemu_binary.h"
 
@@ -47,16 +48,6 @@ class MachineTest : public testing::Test
     {
         machine.quit();
         machine.wait_exit(Deadline::in(20s));
-    }
-
-    std::string failure_of(const std::function<void()>& action)
-    {
-        try {
-            action();
-        } catch (const qtest::Error& error) {
-            return error.what();
-        }
-        return "nothing was thrown";
     }
 
     std::string file(const std::string& name)

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include "failure_of.h"
 #include "line_splitter.h"
 #include "qmp_client.h"
 
@@ -64,16 +65,6 @@ class QmpClientTest : public testing::Test
     void answer(const Json& command, const Json& value)
     {
         say(Json{{"return", value}, {"id", command.at("id")}}.dump());
-    }
-
-    std::string failure_of(const std::function<void()>& action)
-    {
-        try {
-            action();
-        } catch (const qtest::Error& error) {
-            return error.what();
-        }
-        return "nothing was thrown";
     }
 
     qtest::Loop loop_;
