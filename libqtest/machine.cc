@@ -98,7 +98,7 @@ std::string Machine::verdict(const ExitStatus& status) const
 
 void Machine::exited(const ExitStatus& status)
 {
-    if (status != expected_)
+    if (status != expected_ && !any_exit_will_do_)
         loop_.fail(std::make_exception_ptr(TestFailure(verdict(status))));
 }
 

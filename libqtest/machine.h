@@ -50,6 +50,8 @@ class Machine
 
     /// Announces how it will end; nothing more happens here.
     void expect_exit(ExitStatus status) { expected_ = status; }
+    /// From here on any end will do: the case has failed already, and another QEMU's end must not hide why.
+    void accept_any_exit() { any_exit_will_do_ = true; }
     /// Waits for the announced end. Throws TestFailure when it is another one, Timeout when there is none.
     void wait_exit(Deadline deadline);
     /// Tells it by QMP to end, with exit status 0 unless another was announced; wait_exit() is to follow.
@@ -79,6 +81,7 @@ class Machine
     LogFile qmp_log_;
     LogFile qtest_log_;
     std::optional<ExitStatus> expected_;
+    bool any_exit_will_do_ = false;
     Process process_;
 };
 

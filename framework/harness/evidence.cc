@@ -64,11 +64,14 @@ Json state_of(const Asked& asked, qtest::Deadline deadline, const fs::path& dire
 {
     qtest::Machine& machine = asked.machine;
     Json shown{{"last event", last_event(machine.qmp())}};
-    if (const auto& status = machine.process().exit_status())
-        return shown.set("exit", status->text());
+    const Json state = answers_of(asked, deadline);
+    // It may have ended only now, its peer being gone.
+    if (const auto& status = machine.process().exit_status()) {
+        const std::string words = machine.last_words();
+        return shown.set("exit", status->text() + (words.empty() ? "" : "; its last words: " + words));
+    }
     if (asked.calls.empty())
         return shown.set("monitor", "not answering");
-    const Json state = answers_of(asked, deadline);
     qtest::write_file(directory / (machine.name() + ".state.json"), state.pretty() + "\n");
     shown.set("run state", state.find("query-status/status").value_or(state.at("query-status")));
     if (const auto status = state.find("query-migrate/status"))
@@ -80,6 +83,8 @@ Json state_of(const Asked& asked, qtest::Deadline deadline, const fs::path& dire
 
 Json gather_evidence(Case& test)
 {
+    for (const auto& machine : test.machines())
+        machine->accept_any_exit();
     test.loop().forgive();
     test.loop().turn();
     std::vector<Asked> all;
