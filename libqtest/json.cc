@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <limits>
 
 #include <json-c/json.h>
@@ -35,7 +36,16 @@ json_object* made(json_object* value)
 Json::Json(bool value) : value_(made(json_object_new_boolean(value))) {}
 Json::Json(std::int64_t value) : value_(made(json_object_new_int64(value))) {}
 Json::Json(std::uint64_t value) : value_(made(json_object_new_uint64(value))) {}
-Json::Json(double value) : value_(made(json_object_new_double(value))) {}
+Json::Json(double value)
+{
+    // As short as tells the value exactly; json-c itself prints 17 digits.
+    char text[40];
+    char* end = std::to_chars(text, text + 30, value).ptr;
+    *end = '\0';
+    if (!std::strpbrk(text, ".en")) // a whole number stays a double
+        std::strcpy(end, ".0");
+    value_ = made(json_object_new_double_s(value, text));
+}
 Json::Json(std::string_view value)
     : value_(made(json_object_new_string_len(value.data(), static_cast<int>(value.size()))))
 {

@@ -96,6 +96,12 @@ std::string Machine::verdict(const ExitStatus& status) const
     return text + (words.empty() ? "; it wrote nothing to stderr" : "; its last words: " + words);
 }
 
+std::optional<std::string> Machine::unannounced_end() const
+{
+    const auto& status = process_.exit_status();
+    return status && status != expected_ ? std::optional(verdict(*status)) : std::nullopt;
+}
+
 void Machine::exited(const ExitStatus& status)
 {
     if (status != expected_ && !any_exit_will_do_)

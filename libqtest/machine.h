@@ -52,6 +52,8 @@ class Machine
     void expect_exit(ExitStatus status) { expected_ = status; }
     /// From here on any end will do: the case has failed already, and another QEMU's end must not hide why.
     void accept_any_exit() { any_exit_will_do_ = true; }
+    /// Says how it ended, when that was not as announced; nothing while it runs.
+    std::optional<std::string> unannounced_end() const;
     /// Waits for the announced end. Throws TestFailure when it is another one, Timeout when there is none.
     void wait_exit(Deadline deadline);
     /// Tells it by QMP to end, with exit status 0 unless another was announced; wait_exit() is to follow.

@@ -2,6 +2,7 @@
 #include "case_process.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "case.h"
 #include "errors.h"
@@ -17,7 +18,11 @@ namespace
 
 using Clock = qtest::Deadline::Clock;
 
-double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+/// To the millisecond.
+double seconds_since(Clock::time_point begin)
+{
+    return static_cast<double>(std::chrono::round<std::chrono::milliseconds>(Clock::now() - begin).count()) / 1000;
+}
 
 void report(const qtest::Json& message)
 {
@@ -36,6 +41,9 @@ void require_needs(const CaseInfo& info, const Setting& setting)
 Outcome failure(Case& test, Result result, const std::string& reason)
 {
     Outcome outcome{.result = result, .reason = reason};
+    // The end of a QEMU explains more than what it made a wait say.
+    if (const auto ends = unannounced_ends(test); !ends.empty())
+        outcome.reason = fmt::format("{}", fmt::join(ends, "; "));
     if (!test.phases().empty()) {
         const Case::Phase& phase = test.phases().back();
         outcome.details.set("phase", phase.name).set("seconds_in_phase", seconds_since(phase.begin));

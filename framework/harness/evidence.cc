@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "evidence.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "errors.h"
@@ -81,12 +83,34 @@ Json state_of(const Asked& asked, qtest::Deadline deadline, const fs::path& dire
 
 } // namespace
 
-Json gather_evidence(Case& test)
+std::vector<std::string> unannounced_ends(Case& test)
 {
     for (const auto& machine : test.machines())
         machine->accept_any_exit();
     test.loop().forgive();
-    test.loop().turn();
+    const auto ending = [](const auto& machine) {
+        return machine->process().running() && machine->qmp().runstate() == qtest::Runstate::disconnecting;
+    };
+    try {
+        test.loop().turn();
+        test.loop().until([&] { return std::none_of(test.machines().begin(), test.machines().end(), ending); },
+                          qtest::Deadline::unscaled(std::chrono::milliseconds(500)), "the end of QEMUs that hung up");
+    } catch (const qtest::Error&) {
+        // The one that hung up and did not end is told of as such.
+    }
+    std::vector<std::string> ends;
+    for (const bool by_signal : {true, false}) {
+        for (const auto& machine : test.machines()) {
+            const auto end = machine->unannounced_end();
+            if (end && machine->process().exit_status()->by_signal == by_signal)
+                ends.push_back(*end);
+        }
+    }
+    return ends;
+}
+
+Json gather_evidence(Case& test)
+{
     std::vector<Asked> all;
     for (const auto& machine : test.machines())
         all.push_back({*machine, ask(machine->qmp())});

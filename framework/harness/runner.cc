@@ -70,8 +70,13 @@ class Runner::Running
     /// Its last report may be still to be read; and a process that it left behind may keep the line open for ever.
     bool ended() const { return !process_.running(); }
     const qtest::Process& process() const { return process_; }
-    /// Since its start.
-    double seconds() const { return std::chrono::duration<double>(Deadline::Clock::now() - begin).count(); }
+    /// Since its start, to the millisecond.
+    double seconds() const
+    {
+        return static_cast<double>(
+                   std::chrono::round<std::chrono::milliseconds>(Deadline::Clock::now() - begin).count()) /
+               1000;
+    }
 
     const CaseInfo& info;
     const KnownTrouble::Entry* const trouble;

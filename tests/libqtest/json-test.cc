@@ -99,6 +99,15 @@ TEST(Json, PrintsSortedAndWithoutEscapedSlashes)
     EXPECT_EQ((Json{{"b", Json::array({1})}, {"a", true}}).pretty(), "{\n  \"a\": true,\n  \"b\": [\n    1\n  ]\n}");
 }
 
+TEST(Json, DoublesPrintShortAndStayDoubles)
+{
+    EXPECT_EQ(Json(0.1).dump(), "0.1");
+    EXPECT_EQ(Json(2.0).dump(), "2.0");
+    EXPECT_EQ(Json(1e300).dump(), "1e+300");
+    EXPECT_EQ(Json::parse(Json(1.0 / 3).dump()).as_double(), 1.0 / 3);
+    EXPECT_FALSE(Json::parse(Json(2.0).dump()).is_integer());
+}
+
 TEST(Json, StringsKeepTheirNulBytes)
 {
     const Json json = Json::parse(R"("a\u0000b")");
