@@ -35,6 +35,23 @@ gboolean call_for_fd(gint, GIOCondition, gpointer data) { return call(data); }
 
 void drop(gpointer data) { delete static_cast<Callback*>(data); }
 
+struct ChildCallback {
+    Loop* loop;
+    std::function<void(int)> function;
+};
+
+void call_for_child(GPid, gint wait_status, gpointer data)
+{
+    auto* callback = static_cast<ChildCallback*>(data);
+    try {
+        callback->function(wait_status);
+    } catch (...) {
+        callback->loop->fail(std::current_exception());
+    }
+}
+
+void drop_child(gpointer data) { delete static_cast<ChildCallback*>(data); }
+
 /// True while it lives, and false again however its scope is left.
 class Flag
 {
@@ -116,6 +133,14 @@ Watch Loop::watch(int fd, GIOCondition condition, std::function<void()> ready)
 {
     GSource* source = g_unix_fd_source_new(fd, condition);
     g_source_set_callback(source, G_SOURCE_FUNC(call_for_fd), new Callback{this, std::move(ready)}, drop);
+    g_source_attach(source, context_);
+    return Watch(source);
+}
+
+Watch Loop::watch_child(pid_t child, std::function<void(int)> ended)
+{
+    GSource* source = g_child_watch_source_new(child);
+    g_source_set_callback(source, G_SOURCE_FUNC(call_for_child), new ChildCallback{this, std::move(ended)}, drop_child);
     g_source_attach(source, context_);
     return Watch(source);
 }

@@ -70,6 +70,9 @@ class Loop
 
     /// Calls `ready` each time `fd` (borrowed) meets `condition`.
     Watch watch(int fd, GIOCondition condition, std::function<void()> ready);
+    /// Reaps the child when it has ended, and calls `ended` with what waitpid() said. Dropped before: the child is not
+    /// reaped.
+    Watch watch_child(pid_t child, std::function<void(int wait_status)> ended);
     /// Calls `expired` every `delay` until the Watch is dropped.
     Watch after(std::chrono::milliseconds delay, std::function<void()> expired);
 

@@ -4,10 +4,12 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <memory>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "errors.h"
@@ -15,10 +17,6 @@
 
 namespace qtest
 {
-
-struct Process::Child {
-    ObjectPtr<GSubprocess> subprocess;
-};
 
 namespace
 {
@@ -32,11 +30,17 @@ void in_child(gpointer parent)
         _exit(127);
 }
 
-ExitStatus status_of(GSubprocess* subprocess)
+struct FreeStrings {
+    void operator()(char** strings) const noexcept { g_strfreev(strings); }
+};
+using Environment = std::unique_ptr<char*, FreeStrings>;
+
+Environment environment_with(const std::vector<std::pair<std::string, std::string>>& additions)
 {
-    if (g_subprocess_get_if_signaled(subprocess))
-        return ExitStatus::signalled(g_subprocess_get_term_sig(subprocess));
-    return ExitStatus::exited(g_subprocess_get_exit_status(subprocess));
+    Environment environment(g_get_environ());
+    for (const auto& [name, value] : additions)
+        environment.reset(g_environ_setenv(environment.release(), name.c_str(), value.c_str(), TRUE));
+    return environment;
 }
 
 } // namespace
@@ -48,54 +52,56 @@ std::string ExitStatus::text() const
     return fmt::format("exited with status {}", number);
 }
 
-Process::Process(Loop& loop, Spec spec)
-    : loop_(loop), state_(std::make_shared<State>()), child_(std::make_unique<Child>())
+Process::Process(Loop& loop, Spec spec) : loop_(loop)
 {
-    UniqueFd output(::open(spec.output.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
-    UniqueFd output_too(::fcntl(output.get(), F_DUPFD_CLOEXEC, 0));
-    if (!output || !output_too)
+    const UniqueFd output(::open(spec.output.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+    if (!output)
         throw EnvironmentError(fmt::format("cannot write {}: {}", spec.output.string(), std::strerror(errno)));
-
-    const ObjectPtr<GSubprocessLauncher> launcher(g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_NONE));
-    g_subprocess_launcher_take_stdout_fd(launcher.get(), output.release());
-    g_subprocess_launcher_take_stderr_fd(launcher.get(), output_too.release());
-    for (auto& [fd, number] : spec.fds)
-        g_subprocess_launcher_take_fd(launcher.get(), fd.release(), number);
-    for (const auto& [name, value] : spec.environment)
-        g_subprocess_launcher_setenv(launcher.get(), name.c_str(), value.c_str(), TRUE);
-    if (!spec.directory.empty())
-        g_subprocess_launcher_set_cwd(launcher.get(), spec.directory.c_str());
-    g_subprocess_launcher_set_child_setup(launcher.get(), in_child, GINT_TO_POINTER(getpid()), nullptr);
-
-    std::vector<const char*> argv;
-    for (const std::string& argument : spec.arguments)
-        argv.push_back(argument.c_str());
+    std::vector<char*> argv;
+    for (std::string& argument : spec.arguments)
+        argv.push_back(argument.data());
     argv.push_back(nullptr);
+    std::vector<int> source_fds;
+    std::vector<int> target_fds;
+    for (const auto& [fd, number] : spec.fds) {
+        source_fds.push_back(fd.get());
+        target_fds.push_back(number);
+    }
     ErrorSlot error;
-    child_->subprocess.reset(g_subprocess_launcher_spawnv(launcher.get(), argv.data(), error.out()));
-    if (!child_->subprocess)
+    // stdin is /dev/null, and what is not listed is closed.
+    const bool started = g_spawn_async_with_pipes_and_fds(
+        spec.directory.empty() ? nullptr : spec.directory.c_str(), argv.data(),
+        environment_with(spec.environment).get(),
+        static_cast<GSpawnFlags>(G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_SEARCH_PATH), in_child, GINT_TO_POINTER(getpid()),
+        -1, output.get(), output.get(), source_fds.data(), target_fds.data(), source_fds.size(), &pid_, nullptr,
+        nullptr, nullptr, error.out());
+    if (!started)
         throw EnvironmentError("cannot run " + spec.arguments.at(0) + ": " + error.text());
-    pid_ = static_cast<pid_t>(std::stol(g_subprocess_get_identifier(child_->subprocess.get())));
-
-    g_subprocess_wait_async(
-        child_->subprocess.get(), nullptr,
-        [](GObject* subprocess, GAsyncResult*, gpointer data) {
-            const std::unique_ptr<std::shared_ptr<State>> state(static_cast<std::shared_ptr<State>*>(data));
-            (*state)->status = status_of(G_SUBPROCESS(subprocess));
-            if ((*state)->on_exit)
-                (*state)->on_exit(*(*state)->status);
-        },
-        new std::shared_ptr<State>(state_));
+    watch_ = loop_.watch_child(pid_, [this](int wait_status) { ended(wait_status); });
 }
 
 Process::~Process()
 {
-    state_->on_exit = nullptr;
-    g_subprocess_force_exit(child_->subprocess.get());
-    g_subprocess_wait(child_->subprocess.get(), nullptr, nullptr);
+    if (!running())
+        return;
+    watch_ = Watch();
+    ::kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
 }
 
-void Process::send_signal(int signal) noexcept { g_subprocess_send_signal(child_->subprocess.get(), signal); }
+void Process::ended(int wait_status)
+{
+    status_ = WIFSIGNALED(wait_status) ? ExitStatus::signalled(WTERMSIG(wait_status))
+                                       : ExitStatus::exited(WEXITSTATUS(wait_status));
+    if (on_exit_)
+        on_exit_(*status_);
+}
+
+void Process::send_signal(int signal) noexcept
+{
+    if (running())
+        ::kill(pid_, signal);
+}
 
 ExitStatus Process::wait(Deadline deadline, const std::string& what)
 {

@@ -8,7 +8,6 @@
 
 #include <filesystem>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -51,28 +50,25 @@ class Process
     ~Process();
 
     pid_t pid() const noexcept { return pid_; }
-    bool running() const noexcept { return !state_->status; }
+    bool running() const noexcept { return !status_; }
     /// Known from the moment it was reaped.
-    const std::optional<ExitStatus>& exit_status() const noexcept { return state_->status; }
+    const std::optional<ExitStatus>& exit_status() const noexcept { return status_; }
 
     /// Called from the loop when it ends.
-    void on_exit(std::function<void(const ExitStatus&)> callback) { state_->on_exit = std::move(callback); }
+    void on_exit(std::function<void(const ExitStatus&)> callback) { on_exit_ = std::move(callback); }
 
     void send_signal(int signal) noexcept;
     /// Waits for its end. Throws Timeout.
     ExitStatus wait(Deadline deadline, const std::string& what);
 
   private:
-    struct State {
-        std::optional<ExitStatus> status;
-        std::function<void(const ExitStatus&)> on_exit;
-    };
-    struct Child;
+    void ended(int wait_status);
 
     Loop& loop_;
-    std::shared_ptr<State> state_; // outlives this in the callback of a wait under way
-    std::unique_ptr<Child> child_;
-    pid_t pid_ = 0;
+    std::optional<ExitStatus> status_;
+    std::function<void(const ExitStatus&)> on_exit_;
+    pid_t pid_ = 0; // ours to reap, so it names this child for as long as it runs
+    Watch watch_;
 };
 
 } // namespace qtest
