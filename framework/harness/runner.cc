@@ -31,7 +31,7 @@ namespace
 {
 
 /// What a case's process gets beyond the case's deadline to gather evidence and end its VMs, before it is killed: more
-/// than gather_evidence() takes when no VM answers, and less than the 2 s that a case may overstay.
+/// than the 1.5 s that evidence takes when no VM answers, and less than the 2 s that a case may overstay.
 constexpr std::chrono::milliseconds grace{1900};
 
 constexpr std::size_t report_line_limit = 1024 * 1024;
