@@ -18,6 +18,7 @@ Channel::Channel(Loop& loop, UniqueFd socket, Handlers handlers) : loop_(loop), 
         throw EnvironmentError("not a usable socket: " + error.text());
     static_cast<void>(socket.release()); // the GSocket closes it
     g_socket_set_blocking(socket_.get(), FALSE);
+    passes_fds_ = g_socket_get_family(socket_.get()) == G_SOCKET_FAMILY_UNIX;
     readable_ = loop_.watch(g_socket_get_fd(socket_.get()), G_IO_IN, [this] { receive(); });
 }
 
@@ -27,9 +28,10 @@ void Channel::receive()
     std::array<char, 65536> buffer;
     ErrorSlot error;
     const gssize size = g_socket_receive(socket_.get(), buffer.data(), buffer.size(), nullptr, error.out());
-    if (size > 0)
-        handlers_.data({buffer.data(), static_cast<std::size_t>(size)});
-    else if (size == 0)
+    if (size > 0) {
+        const auto data = handlers_.data;
+        data({buffer.data(), static_cast<std::size_t>(size)});
+    } else if (size == 0)
         end({});
     else if (!error.is(G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
         end(error.text());
@@ -44,7 +46,15 @@ void Channel::send(std::string bytes, std::vector<UniqueFd> fds)
         flush();
 }
 
-void Channel::flush()
+std::size_t Channel::queued() const noexcept
+{
+    std::size_t sum = 0;
+    for (const Outgoing& next : queue_)
+        sum += next.bytes.size() - next.sent;
+    return sum;
+}
+
+bool Channel::flush()
 {
     while (!queue_.empty()) {
         Outgoing& next = queue_.front();
@@ -60,13 +70,19 @@ void Channel::flush()
         const gssize size = g_socket_send_message(socket_.get(), nullptr, &vector, 1, rights ? &message : nullptr,
                                                   rights ? 1 : 0, G_SOCKET_MSG_NONE, nullptr, error.out());
         if (size < 0 && error.is(G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK)) {
-            writable_ = loop_.watch(g_socket_get_fd(socket_.get()), G_IO_OUT, [this] { flush(); });
-            return;
+            writable_ = loop_.watch(g_socket_get_fd(socket_.get()), G_IO_OUT, [this] {
+                if (flush() && handlers_.flushed) {
+                    const auto flushed = handlers_.flushed;
+                    flushed();
+                }
+            });
+            return false;
         }
         if (size < 0) {
-            // What the peer said before it went is still to be read: its end comes through receive().
-            queue_.clear();
-            break;
+            // What the peer said before it went is still to be read: its end comes through receive(). What is queued
+            // stays so.
+            writable_ = Watch();
+            return false;
         }
         next.fds.clear();
         next.sent += static_cast<std::size_t>(size);
@@ -74,6 +90,7 @@ void Channel::flush()
             queue_.pop_front();
     }
     writable_ = Watch();
+    return true;
 }
 
 void Channel::end(std::string error)

@@ -3,7 +3,7 @@
 // Channel: one connected stream socket, full duplex, never blocking. Bytes go out in the order of send(), each send()'s
 // file descriptors with its first byte (SCM_RIGHTS); bytes come in through `data` as they arrive. How a stream ends is
 // told once: `closed` with no text when the peer hung up, with a text when the socket failed. No callback comes after
-// close().
+// close(), and a callback may destroy the Channel.
 #pragma once
 
 #include <deque>
@@ -26,6 +26,8 @@ class Channel
         std::function<void(std::string_view)> data;
         /// Empty: end of file. Else the operating system's word for what went wrong.
         std::function<void(std::string error)> closed;
+        /// What had to wait for the peer to read has been handed over.
+        std::function<void()> flushed = {};
     };
 
     /// Takes over a connected stream socket. Handlers are called from the loop only, never from within a verb.
@@ -35,6 +37,10 @@ class Channel
     void send(std::string bytes, std::vector<UniqueFd> fds = {});
     /// Whether everything has been handed to the operating system.
     bool flushed() const noexcept { return queue_.empty(); }
+    /// How many bytes have not.
+    std::size_t queued() const noexcept;
+    /// Only an AF_UNIX socket can.
+    bool passes_fds() const noexcept { return passes_fds_; }
     void close() noexcept;
 
   private:
@@ -45,13 +51,15 @@ class Channel
     };
 
     void receive();
-    void flush();
+    /// False: the peer must read first.
+    bool flush();
     void end(std::string error);
 
     Loop& loop_;
     ObjectPtr<GSocket> socket_;
     Handlers handlers_;
     std::deque<Outgoing> queue_;
+    bool passes_fds_ = false;
     Watch readable_;
     Watch writable_;
 };

@@ -4,8 +4,10 @@
 // skips it, an EnvironmentError says that this machine cannot run it, every other Error fails it.
 #pragma once
 
+#include <exception>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace qtest
 {
@@ -44,8 +46,36 @@ class Timeout : public Error
     using Error::Error;
 };
 
-/// A verb was called in a state it is not for.
+/// A verb was called in a state it is not for; nothing was touched.
 class StateError : public Error
+{
+  public:
+    using Error::Error;
+};
+
+/// A verb was called with something it cannot take; nothing was touched.
+class UsageError : public Error
+{
+  public:
+    using Error::Error;
+};
+
+/// An operation was cancelled by its caller.
+class Cancelled : public Error
+{
+  public:
+    using Error::Error;
+};
+
+/// The operating system refused something of a socket; the text is its own.
+class OsError : public Error
+{
+  public:
+    using Error::Error;
+};
+
+/// The peer closed its end of the stream.
+class EndOfFile : public Error
 {
   public:
     using Error::Error;
@@ -58,11 +88,38 @@ class ProtocolError : public Error
     using Error::Error;
 };
 
-/// The peer is gone: hang-up, reset, or the process behind it ended. The text carries the root cause.
+/// No session came about. The text is "PHASE: CAUSE", the phase being "Failed to establish connection" (transport) or
+/// "Failed to establish session" (greeting and negotiation).
+class ConnectError : public Error
+{
+  public:
+    ConnectError(const std::string& text, std::string phase, std::exception_ptr root)
+        : Error(text), phase_(std::move(phase)), root_(std::move(root))
+    {
+    }
+    const std::string& phase() const noexcept { return phase_; }
+    /// OsError, EndOfFile, an error of the protocol, or Cancelled when disconnect() came in between.
+    const std::exception_ptr& root() const noexcept { return root_; }
+
+  private:
+    std::string phase_;
+    std::exception_ptr root_;
+};
+
+/// The session ended under a verb, or before it was called. The text carries the root cause, and the exit status and
+/// last words of the process behind the peer when it has one.
 class ConnectionLost : public Error
 {
   public:
-    using Error::Error;
+    explicit ConnectionLost(const std::string& text, std::exception_ptr root = nullptr)
+        : Error(text), root_(std::move(root))
+    {
+    }
+    /// EndOfFile, OsError, an error of the protocol, or Cancelled when it was disconnect() that ended it; may be null.
+    const std::exception_ptr& root() const noexcept { return root_; }
+
+  private:
+    std::exception_ptr root_;
 };
 
 /// A QMP command was answered with an error.

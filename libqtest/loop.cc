@@ -23,12 +23,14 @@ struct Callback {
 gboolean call(gpointer data)
 {
     auto* callback = static_cast<Callback*>(data);
-    try {
-        callback->function();
-    } catch (...) {
-        callback->loop->fail(std::current_exception());
-    }
+    callback->loop->guard(callback->function);
     return G_SOURCE_CONTINUE;
+}
+
+gboolean call_once(gpointer data)
+{
+    call(data);
+    return G_SOURCE_REMOVE;
 }
 
 gboolean call_for_fd(gint, GIOCondition, gpointer data) { return call(data); }
@@ -43,14 +45,13 @@ struct ChildCallback {
 void call_for_child(GPid, gint wait_status, gpointer data)
 {
     auto* callback = static_cast<ChildCallback*>(data);
-    try {
-        callback->function(wait_status);
-    } catch (...) {
-        callback->loop->fail(std::current_exception());
-    }
+    callback->loop->guard([&] { callback->function(wait_status); });
 }
 
 void drop_child(gpointer data) { delete static_cast<ChildCallback*>(data); }
+
+/// For a turn: a source that is always ready, as a socket at its end is, must not keep it going for ever.
+constexpr int most_iterations = 1000;
 
 /// True while it lives, and false again however its scope is left.
 class Flag
@@ -79,6 +80,9 @@ Loop::Loop() : context_(g_main_context_new()) { g_main_context_push_thread_defau
 
 Loop::~Loop()
 {
+    // GIO calls back once more for what was cancelled, to be freed; nobody else is called.
+    closing_ = true;
+    turn();
     g_main_context_pop_thread_default(context_);
     g_main_context_unref(context_);
 }
@@ -112,7 +116,7 @@ void Loop::until(const Condition& holds, Deadline deadline, const std::string& w
 void Loop::turn()
 {
     const Flag flag(dispatching_);
-    while (g_main_context_iteration(context_, FALSE)) {
+    for (int i = 0; i < most_iterations && g_main_context_iteration(context_, FALSE); i++) {
     }
 }
 
@@ -127,6 +131,26 @@ void Loop::forgive() noexcept
 {
     failure_ = nullptr;
     limit_.reset();
+}
+
+void Loop::guard(const std::function<void()>& callback) noexcept
+{
+    if (closing_)
+        return;
+    try {
+        callback();
+    } catch (...) {
+        fail(std::current_exception());
+    }
+}
+
+void Loop::post(std::function<void()> function)
+{
+    GSource* source = g_idle_source_new();
+    g_source_set_priority(source, G_PRIORITY_DEFAULT);
+    g_source_set_callback(source, call_once, new Callback{this, std::move(function)}, drop);
+    g_source_attach(source, context_);
+    g_source_unref(source);
 }
 
 Watch Loop::watch(int fd, GIOCondition condition, std::function<void()> ready)

@@ -56,7 +56,7 @@ class Loop
     /// Dispatches until `holds()`. Throws Timeout ("awaited WHAT for 5.0 s; last seen: …") at the deadline, or at the
     /// Loop's limit if that is sooner; throws what was given to fail() as soon as it is given.
     void until(const Condition& holds, Deadline deadline, const std::string& what, const LastSeen& last_seen = {});
-    /// Dispatches what is ready, without waiting.
+    /// Dispatches what is ready, and what gets ready by that, without waiting.
     void turn();
 
     /// A bound on every wait together: the deadline of the whole case.
@@ -67,6 +67,11 @@ class Loop
     void fail(std::exception_ptr failure);
     /// Waits work again: for the clean-up after a failure, which no limit binds either.
     void forgive() noexcept;
+
+    /// Calls back once, from the loop.
+    void post(std::function<void()> function);
+    /// Runs a callback that GLib made, handing what it throws to fail().
+    void guard(const std::function<void()>& callback) noexcept;
 
     /// Calls `ready` each time `fd` (borrowed) meets `condition`.
     Watch watch(int fd, GIOCondition condition, std::function<void()> ready);
@@ -81,6 +86,7 @@ class Loop
     std::optional<Deadline> limit_;
     std::exception_ptr failure_;
     bool dispatching_ = false;
+    bool closing_ = false;
 };
 
 } // namespace qtest

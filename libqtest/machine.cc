@@ -37,9 +37,14 @@ std::vector<std::string> arguments_of(const Machine::Config& config, std::vector
     return all;
 }
 
-Json traffic_entry(Direction direction, const Json& message)
+/// A hook that writes down what passes.
+template <class M>
+std::function<M(M)> noting(std::function<void(const M&)> note)
 {
-    return Json{{direction == Direction::sent ? "sent" : "received", message}};
+    return [note = std::move(note)](M message) {
+        note(message);
+        return message;
+    };
 }
 
 } // namespace
@@ -75,16 +80,18 @@ Machine::Machine(Loop& loop, Config config, Lines lines)
 {
     write_file(config_.directory / (config_.name + ".command-line"), command_line() + "\n");
     process_.on_exit([this](const ExitStatus& status) { exited(status); });
-    qmp_.on_traffic(
-        [this](Direction direction, const Json& message) { qmp_log_.line(traffic_entry(direction, message).dump()); });
-    qtest_.on_traffic([this](Direction direction, const std::string& line) {
-        // A dump of guest memory is no evidence anybody reads.
-        qtest_log_.line((direction == Direction::sent ? "> " : "< ") + line.substr(0, 200));
-    });
-    qmp_.on_loss([this](const std::string& cause) { explain_loss(cause); });
-    qtest_.on_loss([this](const std::string& cause) { explain_loss(cause); });
-    qmp_.start(std::move(lines.qmp.ours));
-    qtest_.start(std::move(lines.qtest.ours));
+    qmp_.on_outbound(noting<Json>([this](const Json& message) { qmp_log_.line(Json{{"sent", message}}.dump()); }));
+    qmp_.on_inbound(noting<Json>([this](const Json& message) { qmp_log_.line(Json{{"received", message}}.dump()); }));
+    // A dump of guest memory is no evidence anybody reads.
+    qtest_.on_outbound(noting<std::string>([this](const auto& line) { qtest_log_.line("> " + line.substr(0, 200)); }));
+    qtest_.on_inbound(noting<std::string>([this](const auto& line) { qtest_log_.line("< " + line.substr(0, 200)); }));
+    const auto explainer = [this](const std::string& cause, std::function<void(std::string)> explained) {
+        explain_loss(cause, std::move(explained));
+    };
+    qmp_.on_loss(explainer);
+    qtest_.on_loss(explainer);
+    ready_ = qmp_.connect_async(std::move(lines.qmp.ours));
+    qtest_.connect_async(std::move(lines.qtest.ours));
 }
 
 std::string Machine::verdict(const ExitStatus& status) const
@@ -106,17 +113,27 @@ void Machine::exited(const ExitStatus& status)
 {
     if (status != expected_ && !any_exit_will_do_)
         loop_.fail(std::make_exception_ptr(TestFailure(verdict(status))));
+    explain();
 }
 
 /// A lost connection mostly means that the process ended: its status is known a moment later, and says more.
-void Machine::explain_loss(const std::string& cause)
+void Machine::explain_loss(const std::string& cause, std::function<void(std::string)> explained)
 {
-    try {
-        const ExitStatus status = process_.wait(Deadline::in(std::chrono::seconds(1)), "the end of " + name());
-        throw ConnectionLost(fmt::format("{}: QEMU {} ({})", name(), status.text(), cause));
-    } catch (const Timeout&) {
-        throw ConnectionLost(fmt::format("{}: the connection is lost ({}), but QEMU did not exit", name(), cause));
-    }
+    losses_.emplace_back(cause, std::move(explained));
+    if (process_.exit_status())
+        explain();
+    else
+        patience_ = loop_.after(std::chrono::seconds(1), [this] { explain(); });
+}
+
+void Machine::explain()
+{
+    patience_ = Watch();
+    const auto& status = process_.exit_status();
+    const std::string what = status ? "QEMU " + status->text() : "the connection is lost, but QEMU did not exit";
+    const std::string words = last_words();
+    for (const auto& [cause, explained] : std::exchange(losses_, {}))
+        explained(fmt::format("{}: {} ({}){}", name(), what, cause, words.empty() ? "" : "; its last words: " + words));
 }
 
 void Machine::wait_exit(Deadline deadline)
@@ -132,7 +149,7 @@ void Machine::quit()
     if (!expected_)
         expected_ = ExitStatus::exited(0);
     // The reply may be lost with QEMU's end: the exit status is the verdict.
-    qmp_.send("quit");
+    qmp_.execute_async("quit");
 }
 
 void Machine::kill()

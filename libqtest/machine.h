@@ -39,7 +39,7 @@ class Machine
     ~Machine() = default;
 
     /// Waits for the monitor's greeting.
-    void await_ready(Deadline deadline) { qmp_.await_running(deadline); }
+    void await_ready(Deadline deadline) { ready_->get(deadline); }
 
     const std::string& name() const noexcept { return config_.name; }
     const Config& config() const noexcept { return config_; }
@@ -72,7 +72,8 @@ class Machine
     Machine(Loop& loop, Config config, Lines lines);
 
     void exited(const ExitStatus& status);
-    void explain_loss(const std::string& cause);
+    void explain_loss(const std::string& cause, std::function<void(std::string)> explained);
+    void explain();
     std::string verdict(const ExitStatus& status) const;
 
     Loop& loop_;
@@ -84,6 +85,10 @@ class Machine
     LogFile qtest_log_;
     std::optional<ExitStatus> expected_;
     bool any_exit_will_do_ = false;
+    std::optional<Op<void>> ready_;
+    /// Connections that were lost and wait for how the process ended, each with its cause.
+    std::vector<std::pair<std::string, std::function<void(std::string)>>> losses_;
+    Watch patience_;
     Process process_;
 };
 

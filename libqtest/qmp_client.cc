@@ -24,109 +24,132 @@ std::string newest(const EventLog& log, EventLog::Mark since)
     return text;
 }
 
+/// A member that the protocol requires, of the type it requires. Throws ProtocolError with the Python package's words.
+Json member(const char* model, const Json& object, const char* key, bool (Json::*is)() const noexcept, const char* type)
+{
+    const auto value = object.find(key);
+    if (!value)
+        throw ProtocolError(fmt::format("'{}' object requires '{}' member", model, key));
+    if (!((*value).*is)())
+        throw ProtocolError(fmt::format("'{}' member '{}' must be a {}", model, key, type));
+    return *value;
+}
+
+/// What a message asks for, for texts.
+std::string command_of(const Json& message)
+{
+    for (const char* key : {"execute", "exec-oob"}) {
+        if (const auto command = message.find(key); command && command->is_string())
+            return command->as_string();
+    }
+    return message.dump();
+}
+
 } // namespace
+
+QmpClient::QmpClient(Loop& loop, std::string name, Handshake handshake)
+    : Protocol(loop, std::move(name), "QmpClient", "qmp_client", line_limit), handshake_(handshake)
+{
+}
 
 Json QmpClient::decode(std::string_view line)
 {
-    Json message = Json::parse(line);
+    Json message;
+    try {
+        message = Json::parse(line);
+    } catch (const JsonError& error) {
+        const CharPtr printable(g_strescape(std::string(line.substr(0, 200)).c_str(), nullptr));
+        throw DeserializationError(fmt::format("Failed to deserialize QMP message: {}; raw bytes were: '{}'{}",
+                                               error.what(), printable.get(),
+                                               line.size() > 200 ? fmt::format("… ({} bytes)", line.size()) : ""),
+                                   std::string(line));
+    }
     if (!message.is_object())
-        throw ProtocolError("a QMP message that is no JSON object: " + std::string(line.substr(0, 200)));
+        throw UnexpectedTypeError("QMP message is not a JSON object: " + message.dump().substr(0, 200), message);
     return message;
 }
 
+// The handshake
+
 void QmpClient::on_start()
 {
+    stage_ = needs_handshake() ? Stage::greeting : Stage::running;
     greeting_ = {};
     out_of_band_ = false;
-    replies_.clear();
-    abandoned_.clear();
 }
 
-std::string QmpClient::next_id() { return fmt::format("libqtest-{}", ++last_id_); }
-
-bool QmpClient::on_handshake(const Json& message)
+void QmpClient::greet(const Json& greeting)
 {
-    if (message.has("event")) {
-        events_.add(message);
-        return false;
+    try {
+        const Json qmp = member("Greeting", greeting, "QMP", &Json::is_object, "JSON object");
+        member("QMPGreeting", qmp, "version", &Json::is_object, "JSON object");
+        const auto offered = member("QMPGreeting", qmp, "capabilities", &Json::is_array, "JSON array").elements();
+        out_of_band_ = handshake_.out_of_band && handshake_.negotiate &&
+                       std::find(offered.begin(), offered.end(), Json("oob")) != offered.end();
+    } catch (const ProtocolError& error) {
+        throw GreetingError(fmt::format("Did not understand Greeting: {}: {}", error.what(), greeting.dump()));
     }
-    if (greeting_.is_null()) {
-        const auto capabilities = message.find("QMP/capabilities");
-        if (!capabilities || !capabilities->is_array())
-            throw ProtocolError("not a QMP greeting: " + message.dump());
-        greeting_ = message;
-        const auto offered = capabilities->elements();
-        out_of_band_ = std::find(offered.begin(), offered.end(), Json("oob")) != offered.end();
-        const Json enable = out_of_band_ ? Json{{"enable", Json::array({"oob"})}} : Json::object();
-        Protocol::send(Json{{"execute", "qmp_capabilities"}, {"arguments", enable}, {"id", next_id()}});
-        return false;
-    }
-    if (!message.has("return"))
-        throw ProtocolError("QMP negotiation failed: " + message.dump());
-    return true;
-}
-
-void QmpClient::on_message(Json message)
-{
-    if (message.has("event")) {
-        events_.add(message);
+    greeting_ = greeting;
+    if (!handshake_.negotiate) {
+        stage_ = Stage::running;
+        established();
         return;
     }
-    const auto id = message.find("id");
-    if (!id || !id->is_string())
-        // QEMU could not read what was sent, so no later reply can be trusted to belong to its command.
-        throw ProtocolError("a reply without an id: " + message.dump());
-    const auto waiting = replies_.find(id->as_string());
-    if (waiting != replies_.end())
-        waiting->second = std::move(message);
-    else if (abandoned_.erase(id->as_string()) == 0)
-        g_warning("%s: a reply to no command, dropped: %s", name().c_str(), message.dump().c_str());
+    stage_ = Stage::negotiation;
+    const Json enable = out_of_band_ ? Json{{"enable", Json::array({"oob"})}} : Json::object();
+    send(Json{{"execute", "qmp_capabilities"}, {"arguments", enable}, {"id", next_id()}});
 }
 
-QmpClient::Call QmpClient::send(const std::string& command, const Json& arguments, Sending how)
+void QmpClient::negotiated(const Json& reply)
 {
-    require_running("execute " + command);
-    Call call;
-    call.id = next_id();
-    call.command = command;
-    Json message{{how.out_of_band ? "exec-oob" : "execute", command}, {"id", call.id}};
+    if (!reply.has("return") || reply.has("error"))
+        throw NegotiationError("Negotiation failed: " + reply.dump());
+    stage_ = Stage::running;
+    established();
+}
+
+// Commands
+
+std::string QmpClient::next_id() { return id_prefix + std::to_string(++last_id_); }
+
+Op<Json> QmpClient::execute_async(const std::string& command, const Json& arguments, Sending how)
+{
+    Json message{{how.out_of_band ? "exec-oob" : "execute", command}};
     if (!arguments.is_null())
         message.set("arguments", arguments);
-    replies_[call.id];
-    Protocol::send(message, std::move(how.fds));
-    return call;
+    return submit(std::move(message), std::move(how.fds), false);
 }
 
-Json QmpClient::result(const Call& call, Deadline deadline)
+Op<Json> QmpClient::execute_msg_async(const Json& message, std::vector<UniqueFd> fds)
 {
-    const auto waiting = replies_.find(call.id);
-    if (waiting == replies_.end())
-        throw StateError("the reply to " + call.command + " was taken already");
-    try {
-        await([&] { return waiting->second.has_value(); }, deadline, name() + "'s reply to " + call.command);
-    } catch (...) {
-        replies_.erase(waiting);
-        abandoned_.insert(call.id);
-        throw;
-    }
-    const Json reply = *waiting->second;
-    replies_.erase(waiting);
-    if (const auto value = reply.find("return"))
-        return *value;
-    const std::string error_class = reply.at("error/class").as_string();
-    const std::string description = reply.at("error/desc").as_string();
-    throw CommandError(fmt::format("{} refused {}: {}: {}", name(), call.command, error_class, description),
-                       error_class, description);
+    if (!message.has("execute") && !message.has("exec-oob"))
+        throw UsageError("Requires 'execute' or 'exec-oob' message");
+    return submit(message, std::move(fds), false);
+}
+
+Op<Json> QmpClient::raw_async(const Json& message, std::vector<UniqueFd> fds)
+{
+    return submit(message, std::move(fds), true);
 }
 
 Json QmpClient::execute(const std::string& command, const Json& arguments, std::chrono::milliseconds timeout)
 {
-    return result(send(command, arguments), Deadline::in(timeout));
+    return execute_async(command, arguments).get(Deadline::in(timeout));
 }
 
 Json QmpClient::execute_oob(const std::string& command, const Json& arguments, std::chrono::milliseconds timeout)
 {
-    return result(send(command, arguments, {.out_of_band = true}), Deadline::in(timeout));
+    return execute_async(command, arguments, {.out_of_band = true}).get(Deadline::in(timeout));
+}
+
+Json QmpClient::execute_msg(const Json& message, std::chrono::milliseconds timeout)
+{
+    return execute_msg_async(message).get(Deadline::in(timeout));
+}
+
+Json QmpClient::raw(const Json& message, std::chrono::milliseconds timeout)
+{
+    return raw_async(message).get(Deadline::in(timeout));
 }
 
 std::string QmpClient::hmp(const std::string& command_line)
@@ -134,13 +157,192 @@ std::string QmpClient::hmp(const std::string& command_line)
     return execute("human-monitor-command", {{"command-line", command_line}}).as_string();
 }
 
+/// Sends the message with an id, now or when fewer are in flight.
+Op<Json> QmpClient::submit(Json message, std::vector<UniqueFd> fds, bool whole_reply)
+{
+    const std::string what = fmt::format("{}'s reply to {}", label(), command_of(message));
+    const bool running = require_running();
+    std::string id;
+    if (const auto own = message.find("id")) {
+        if (!own->is_string())
+            throw UsageError(fmt::format("ID ('{}') must be a string.", own->dump()));
+        id = own->as_string();
+        if (id.starts_with(id_prefix))
+            throw UsageError(fmt::format("ID ('{}') must not start with '{}'.", id, id_prefix));
+        if (pending_.count(id))
+            throw UsageError(fmt::format("ID '{}' is in-use and cannot be used.", id));
+    } else {
+        id = next_id();
+        message.set("id", id);
+    }
+    const bool in_band = !message.has("exec-oob");
+    if (running && !in_band && !out_of_band_ && !whole_reply)
+        throw UsageError(label() + " did not negotiate out-of-band execution");
+    if (running && !fds.empty() && !passes_fds())
+        throw UsageError("Sending file descriptors requires a UNIX socket.");
+
+    Promise<Json> promise(loop(), what, [this, id] { forget(id); });
+    const auto op = promise.op();
+    if (const auto error = lost("waiting for " + what)) {
+        promise.fail(error);
+        return op;
+    }
+    pending_.emplace(id, Pending{std::move(promise), std::move(message), whole_reply, in_band});
+    unsent_.push_back({std::move(id), std::move(fds)});
+    if (running)
+        send_what_may_go();
+    return op;
+}
+
+void QmpClient::send_what_may_go()
+{
+    for (auto next = unsent_.begin(); next != unsent_.end();) {
+        const Pending& command = pending_.at(next->id);
+        if (command.in_band && in_flight_ == in_flight_limit) {
+            ++next; // an out-of-band one behind it may still go
+            continue;
+        }
+        in_flight_ += command.in_band ? 1 : 0;
+        const Json message = command.sent;
+        std::vector<UniqueFd> fds = std::move(next->fds);
+        next = unsent_.erase(next);
+        send(message, std::move(fds));
+    }
+}
+
+/// Its caller waits no more. A command that was not sent yet never will be.
+void QmpClient::forget(const std::string& id)
+{
+    const auto unsent = std::find_if(unsent_.begin(), unsent_.end(), [&](const Unsent& one) { return one.id == id; });
+    if (unsent == unsent_.end())
+        return;
+    unsent_.erase(unsent);
+    pending_.erase(id);
+}
+
+// What arrives
+
+void QmpClient::on_message(Json message)
+{
+    if (message.has("event")) {
+        events_.add(message);
+        tell_of_event();
+        return;
+    }
+    switch (stage_) {
+    case Stage::greeting:
+        greet(message);
+        break;
+    case Stage::negotiation:
+        negotiated(message);
+        break;
+    case Stage::running:
+        route(message);
+        break;
+    }
+}
+
+void QmpClient::route(const Json& reply)
+{
+    const auto id = reply.find("id");
+    const auto found = id && id->is_string() ? pending_.find(id->as_string()) : pending_.end();
+    if (found == pending_.end()) {
+        if (!id && reply.has("error"))
+            throw ServerParseError("Server sent an error response without an ID, but there are no ID-less executions "
+                                   "pending. Assuming this is a server parser failure: " +
+                                   reply.dump());
+        logger().log(reply.has("error") ? LogLevel::error : LogLevel::warning,
+                     fmt::format("Unknown ID '{}', message dropped: {}", id ? id->dump() : "None", reply.dump()));
+        return;
+    }
+    Pending pending = std::move(found->second);
+    pending_.erase(found);
+    in_flight_ -= pending.in_band ? 1 : 0;
+    settle(pending, reply);
+    send_what_may_go();
+}
+
+void QmpClient::settle(Pending& pending, const Json& reply)
+{
+    if (pending.whole_reply) {
+        pending.promise.resolve(reply);
+        return;
+    }
+    try {
+        if (reply.has("error")) {
+            const Json error = member("ErrorResponse", reply, "error", &Json::is_object, "JSON object");
+            const Json kind = member("ErrorInfo", error, "class", &Json::is_string, "string");
+            const Json description = member("ErrorInfo", error, "desc", &Json::is_string, "string");
+            pending.promise.fail(std::make_exception_ptr(
+                ExecuteError(fmt::format("{} refused {}: {}: {}", label(), command_of(pending.sent), kind.as_string(),
+                                         description.as_string()),
+                             pending.sent, reply)));
+        } else if (const auto value = reply.find("return")) {
+            pending.promise.resolve(*value);
+        } else {
+            throw ProtocolError("QMP reply is missing a 'error' or 'return' member");
+        }
+    } catch (const ProtocolError& error) {
+        const char* kind = reply.has("error") ? "QMP error reply is malformed: " : "";
+        pending.promise.fail(std::make_exception_ptr(
+            BadReplyError(fmt::format("{}{}: {}", kind, error.what(), reply.dump()), pending.sent, reply)));
+    }
+}
+
+void QmpClient::on_end()
+{
+    unsent_.clear();
+    in_flight_ = 0;
+    for (auto& [id, pending] : std::exchange(pending_, {}))
+        pending.promise.fail(lost("waiting for " + pending.promise.what()));
+    for (EventWait& wait : std::exchange(event_waits_, {}))
+        wait.promise.fail(lost("waiting for " + wait.promise.what()));
+}
+
+// Events
+
+Op<Event> QmpClient::look_async(std::string what, EventLog::Mark since, Look look)
+{
+    event_waits_.remove_if([](const EventWait& wait) { return !wait.promise.pending(); });
+    Promise<Event> promise(loop(), std::move(what), {}, [this, since] { return newest(events_, since); });
+    const auto op = promise.op();
+    if (const Event* event = look()) {
+        promise.resolve(*event);
+    } else if (runstate() == Runstate::idle) {
+        require(Runstate::running);
+    } else if (const auto error = lost("waiting for " + promise.what())) {
+        promise.fail(error);
+    } else {
+        event_waits_.push_back({std::move(promise), std::move(look)});
+    }
+    return op;
+}
+
+Op<Event> QmpClient::wait_event_async(const std::string& name, const Json& match, EventLog::Mark since)
+{
+    return look_async(fmt::format("event {}{} of {}", name, match.is_null() ? "" : " " + match.dump(), label()), since,
+                      [this, name, match, next = since]() mutable {
+                          return events_.find(name, match, std::exchange(next, std::max(next, events_.mark())));
+                      });
+}
+
 Event QmpClient::wait_event(const std::string& name, const Json& match, EventLog::Mark since, Deadline deadline)
 {
-    const Event* event = nullptr;
-    await([&] { return (event = events_.find(name, match, since)) != nullptr; }, deadline,
-          fmt::format("event {}{} of {}", name, match.is_null() ? "" : " " + match.dump(), this->name()),
-          [&] { return newest(events_, since); });
-    return *event;
+    return wait_event_async(name, match, since).get(deadline);
+}
+
+void QmpClient::tell_of_event()
+{
+    for (auto wait = event_waits_.begin(); wait != event_waits_.end();) {
+        try {
+            const Event* event = wait->promise.pending() ? wait->look() : nullptr;
+            if (event)
+                wait->promise.resolve(*event);
+        } catch (...) {
+            wait->promise.fail(std::current_exception());
+        }
+        wait = wait->promise.pending() ? std::next(wait) : event_waits_.erase(wait);
+    }
 }
 
 } // namespace qtest

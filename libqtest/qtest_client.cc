@@ -37,7 +37,10 @@ std::uint64_t parse_number(const std::string& text, const std::string& command)
 
 } // namespace
 
-QtestClient::QtestClient(Loop& loop, std::string name) : Protocol(loop, std::move(name), line_limit) {}
+QtestClient::QtestClient(Loop& loop, std::string name)
+    : Protocol(loop, std::move(name), "QtestClient", "qtest_client", line_limit)
+{
+}
 
 void QtestClient::on_start()
 {
@@ -64,8 +67,8 @@ void QtestClient::on_message(std::string line)
 std::string QtestClient::command(const std::string& line)
 {
     const std::string verb = line.substr(0, line.find(' '));
-    require_running("send qtest command " + verb);
-    send(line);
+    if (require_running())
+        send(line);
     try {
         await([this] { return !replies_.empty(); }, Deadline::in(command_timeout), "qtest's reply to '" + verb + "'");
     } catch (...) {

@@ -80,6 +80,7 @@ class QtestClient : public Protocol<std::string>
     void on_start() override;
     std::string decode(std::string_view line) override { return std::string(line); }
     std::string encode(const std::string& line) override { return line; }
+    std::string describe(const std::string& line) override { return line; }
     void on_message(std::string line) override;
 
   private:

@@ -33,16 +33,16 @@ const std::vector<std::string> questions{"query-status", "query-migrate", "query
 /// A VM's answers to the questions, under way.
 struct Asked {
     qtest::Machine& machine;
-    std::vector<qtest::QmpClient::Call> calls;
+    std::vector<qtest::Op<Json>> calls;
 };
 
 /// No calls: it cannot be asked.
-std::vector<qtest::QmpClient::Call> ask(qtest::QmpClient& qmp)
+std::vector<qtest::Op<Json>> ask(qtest::QmpClient& qmp)
 {
-    std::vector<qtest::QmpClient::Call> calls;
+    std::vector<qtest::Op<Json>> calls;
     try {
         for (const std::string& question : questions)
-            calls.push_back(qmp.send(question));
+            calls.push_back(qmp.execute_async(question));
     } catch (const qtest::Error&) {
         calls.clear(); // its connection is gone, or its transcript cannot be written: the state says so
     }
@@ -54,7 +54,7 @@ Json answers_of(const Asked& asked, qtest::Deadline deadline)
     Json answers = Json::object();
     for (std::size_t i = 0; i < asked.calls.size(); i++) {
         try {
-            answers.set(questions[i], asked.machine.qmp().result(asked.calls[i], deadline));
+            answers.set(questions[i], asked.calls[i].get(deadline));
         } catch (const qtest::Error& error) {
             answers.set(questions[i], std::string("no answer: ") + error.what());
         }

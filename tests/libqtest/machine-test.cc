@@ -122,10 +122,10 @@ TEST_F(MachineTest, ADescriptorTravelsWithItsCommand)
     const auto pass = [&](const char* name) {
         std::vector<qtest::UniqueFd> fds;
         fds.emplace_back(memfd_create(name, MFD_CLOEXEC));
-        const auto call = qmp.send("add-fd", {{"fdset-id", 7}, {"opaque", name}}, {.fds = std::move(fds)});
+        const auto call = qmp.execute_async("add-fd", {{"fdset-id", 7}, {"opaque", name}}, {.fds = std::move(fds)});
         // Another command right behind it must not run away with the descriptor.
-        qmp.send("query-status");
-        return qmp.result(call, Deadline::in(20s)).at("fd").as_int();
+        qmp.execute_async("query-status");
+        return call.get(Deadline::in(20s)).at("fd").as_int();
     };
     const auto first = pass("first");
     const auto second = pass("second");
