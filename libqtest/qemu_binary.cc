@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "qemu_binary.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <filesystem>
@@ -43,22 +44,25 @@ bool is_whole(const fs::path& tree)
     return std::getline(mark, place) && place == fs::canonical(tree, error);
 }
 
-/// What scripts/get-qemu brought.
-std::string newest_brought()
+const std::string program = std::string("qemu-system-") + architecture;
+
+/// What scripts/get-qemu brought, oldest first.
+std::vector<std::string> brought()
 {
-    const std::string name = std::string("qemu-system-") + architecture;
     std::error_code error;
-    for (fs::path above = fs::read_symlink("/proc/self/exe", error).parent_path(); !above.empty();
+    std::vector<fs::path> trees;
+    for (fs::path above = fs::read_symlink("/proc/self/exe", error).parent_path(); !above.empty() && trees.empty();
          above = above == above.root_path() ? fs::path() : above.parent_path()) {
-        fs::path best;
         for (const auto& entry : fs::directory_iterator(above / ".qemu", error)) {
-            if (is_whole(entry.path()) && version_of(entry.path()) > version_of(best))
-                best = entry.path();
+            if (is_whole(entry.path()))
+                trees.push_back(entry.path());
         }
-        if (!best.empty())
-            return best / "usr/bin" / name;
     }
-    return {};
+    std::sort(trees.begin(), trees.end(), [](const auto& a, const auto& b) { return version_of(a) < version_of(b); });
+    std::vector<std::string> programs;
+    for (const fs::path& tree : trees)
+        programs.push_back(tree / "usr/bin" / program);
+    return programs;
 }
 
 std::string find_program(const std::string& name, const std::string& origin)
@@ -83,11 +87,20 @@ std::string qemu_binary(const char* side)
         if (const std::string given = name ? variable(name) : ""; !given.empty())
             return find_program(given, std::string("from ") + name);
     }
-    if (const std::string brought = newest_brought(); !brought.empty())
-        return brought;
+    if (const auto programs = brought(); !programs.empty())
+        return programs.back();
     return find_program(
-        std::string("qemu-system-") + architecture,
-        "from PATH; name one in QTEST_QEMU_BINARY, install qemu-system-x86, or run scripts/get-qemu 11.1");
+        program, "from PATH; name one in QTEST_QEMU_BINARY, install qemu-system-x86, or run scripts/get-qemu 11.1");
+}
+
+std::vector<std::string> qemus_at_hand()
+{
+    if (!variable("QTEST_QEMU_BINARY").empty())
+        return {qemu_binary()};
+    auto programs = brought();
+    if (const CharPtr installed(g_find_program_in_path(program.c_str())); installed)
+        programs.insert(programs.begin(), installed.get());
+    return programs.empty() ? std::vector<std::string>{qemu_binary()} : programs;
 }
 
 } // namespace qtest

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace qtest
 {
@@ -15,5 +16,9 @@ constexpr const char* architecture = "x86_64";
 /// QTEST_QEMU_BINARY; else the newest that scripts/get-qemu brought into a .qemu directory beside or above this
 /// program; else qemu-system-x86_64 from PATH. Throws EnvironmentError when there is none, or it is no program.
 std::string qemu_binary(const char* side = nullptr);
+
+/// Every QEMU that qemu_binary() could mean: the one named by QTEST_QEMU_BINARY and no other, or all that
+/// scripts/get-qemu brought, oldest first, and PATH's before them. Throws EnvironmentError when there is none.
+std::vector<std::string> qemus_at_hand();
 
 } // namespace qtest

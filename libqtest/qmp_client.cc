@@ -187,7 +187,7 @@ Op<Json> QmpClient::submit(Json message, std::vector<UniqueFd> fds, bool whole_r
         promise.fail(error);
         return op;
     }
-    pending_.emplace(id, Pending{std::move(promise), std::move(message), whole_reply, in_band});
+    pending_.emplace(id, Pending{std::move(promise), std::move(message), whole_reply, in_band, false});
     unsent_.push_back({std::move(id), std::move(fds)});
     if (running)
         send_what_may_go();
@@ -196,13 +196,19 @@ Op<Json> QmpClient::submit(Json message, std::vector<UniqueFd> fds, bool whole_r
 
 void QmpClient::send_what_may_go()
 {
+    bool in_band_held = false; // then what is behind it is too: in-band commands keep their order
     for (auto next = unsent_.begin(); next != unsent_.end();) {
-        const Pending& command = pending_.at(next->id);
-        if (command.in_band && in_flight_ == in_flight_limit) {
-            ++next; // an out-of-band one behind it may still go
+        Pending& command = pending_.at(next->id);
+        const bool must_wait = (command.in_band && (in_band_held || in_flight_ == in_flight_limit)) ||
+                               (!next->fds.empty() && descriptors_in_flight_);
+        if (must_wait) {
+            in_band_held = in_band_held || command.in_band;
+            ++next;
             continue;
         }
         in_flight_ += command.in_band ? 1 : 0;
+        command.with_fds = !next->fds.empty();
+        descriptors_in_flight_ = descriptors_in_flight_ || command.with_fds;
         const Json message = command.sent;
         std::vector<UniqueFd> fds = std::move(next->fds);
         next = unsent_.erase(next);
@@ -258,6 +264,8 @@ void QmpClient::route(const Json& reply)
     Pending pending = std::move(found->second);
     pending_.erase(found);
     in_flight_ -= pending.in_band ? 1 : 0;
+    if (pending.with_fds)
+        descriptors_in_flight_ = false;
     settle(pending, reply);
     send_what_may_go();
 }
@@ -293,6 +301,7 @@ void QmpClient::on_end()
 {
     unsent_.clear();
     in_flight_ = 0;
+    descriptors_in_flight_ = false;
     for (auto& [id, pending] : std::exchange(pending_, {}))
         pending.promise.fail(lost("waiting for " + pending.promise.what()));
     for (EventWait& wait : std::exchange(event_waits_, {}))

@@ -106,6 +106,7 @@ class QmpClient : public Protocol<Json>
         Json sent;
         bool whole_reply;
         bool in_band;
+        bool with_fds;
     };
     struct Unsent {
         std::string id;
@@ -135,6 +136,9 @@ class QmpClient : public Protocol<Json>
     std::unordered_map<std::string, Pending> pending_;
     std::deque<Unsent> unsent_;
     unsigned in_flight_ = 0;
+    /// QEMU keeps only the descriptors that came last until a command takes them (chardev/char-socket.c), while its
+    /// monitor reads ahead: commands with descriptors go one at a time.
+    bool descriptors_in_flight_ = false;
 
     EventLog events_;
     std::list<EventWait> event_waits_;

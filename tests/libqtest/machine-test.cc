@@ -7,7 +7,6 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "failure_of.h"
@@ -115,36 +114,6 @@ TEST_F(MachineTest, AProgramThatIsNotThereIsAnEnvironmentError)
     EXPECT_THROW(Machine(loop_, {"vm", "/no/such/qemu", {}, directory_}), qtest::EnvironmentError);
 }
 
-TEST_F(MachineTest, ADescriptorTravelsWithItsCommand)
-{
-    const auto machine = start({"-machine", "none"});
-    qtest::QmpClient& qmp = machine->qmp();
-    const auto pass = [&](const char* name) {
-        std::vector<qtest::UniqueFd> fds;
-        fds.emplace_back(memfd_create(name, MFD_CLOEXEC));
-        const auto call = qmp.execute_async("add-fd", {{"fdset-id", 7}, {"opaque", name}}, {.fds = std::move(fds)});
-        // Another command right behind it must not run away with the descriptor.
-        qmp.execute_async("query-status");
-        return call.get(Deadline::in(20s)).at("fd").as_int();
-    };
-    const auto first = pass("first");
-    const auto second = pass("second");
-    const std::string fd_directory = "/proc/" + std::to_string(machine->process().pid()) + "/fd/";
-    EXPECT_EQ(fs::read_symlink(fd_directory + std::to_string(first)), "/memfd:first (deleted)");
-    EXPECT_EQ(fs::read_symlink(fd_directory + std::to_string(second)), "/memfd:second (deleted)");
-    EXPECT_THROW(qmp.execute("getfd", {{"fdname", "none"}}), qtest::CommandError);
-    end(*machine);
-}
-
-TEST_F(MachineTest, ASchemaOfMoreThan100KilobytesArrivesWhole)
-{
-    const auto machine = start({"-machine", "none"});
-    const Json schema = machine->qmp().execute("query-qmp-schema");
-    EXPECT_GT(schema.dump().size(), 100'000U);
-    EXPECT_GT(schema.size(), 500U);
-    end(*machine);
-}
-
 TEST_F(MachineTest, QtestReadsAndWritesMemory)
 {
     const auto machine = start_pc();
@@ -249,17 +218,6 @@ TEST_F(MachineTest, TheConsoleShowsWhatIsPrintedAfterTheMark)
     EXPECT_EQ(machine->console().since(0), "BB");
     end(*machine);
     EXPECT_NE(file("vm.console.log").find(" B\n"), std::string::npos);
-}
-
-TEST_F(MachineTest, AStoppedQemuTimesOutAndRecovers)
-{
-    const auto machine = start({"-machine", "none"});
-    machine->process().send_signal(SIGSTOP);
-    EXPECT_EQ(failure_of([&] { machine->qmp().execute("query-status", {}, 100ms); }),
-              "awaited vm's monitor's reply to query-status for 0.1 s");
-    machine->process().send_signal(SIGCONT);
-    EXPECT_TRUE(machine->qmp().execute("query-status").has("status"));
-    end(*machine);
 }
 
 } // namespace

@@ -426,6 +426,31 @@ TEST_F(Routing, AnAbandonedCommandIsInFlightUntilItsReply)
     EXPECT_EQ(server_.hear().at("execute"), Json("c8"));
 }
 
+TEST_F(Routing, CommandsWithDescriptorsGoOneAtATimeAndKeepTheirOrder)
+{
+    run();
+    const auto descriptor = [] {
+        std::vector<qtest::UniqueFd> fds;
+        fds.push_back(qtest::SocketPair().ours);
+        return fds;
+    };
+    client_.execute_async("a", {}, {.fds = descriptor()});
+    client_.execute_async("b");
+    const auto cancelled = client_.execute_async("c", {}, {.fds = descriptor()});
+    client_.execute_async("d", {}, {.fds = descriptor()});
+    client_.execute_async("e");
+    client_.execute_async("yank", {}, {.out_of_band = true});
+    const auto heard = server_.heard();
+    ASSERT_EQ(heard.size(), 3U);
+    EXPECT_EQ(heard[0].at("execute"), Json("a"));
+    EXPECT_EQ(heard[1].at("execute"), Json("b"));
+    EXPECT_EQ(heard[2].at("exec-oob"), Json("yank"));
+    cancelled.cancel();
+    server_.answer(heard[0], 1);
+    EXPECT_EQ(server_.hear().at("execute"), Json("d"));
+    EXPECT_EQ(server_.hear().at("execute"), Json("e"));
+}
+
 TEST_F(Routing, DescriptorsNeedAUnixSocket)
 {
     client_.listen(qtest::Address::tcp("127.0.0.1", 0), Deadline::in(10s));
