@@ -1,40 +1,69 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "channel.h"
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
 
-#include <gio/gunixfdmessage.h>
+#include <sys/socket.h>
 
 #include "errors.h"
 
 namespace qtest
 {
 
-Channel::Channel(Loop& loop, UniqueFd socket, Handlers handlers) : loop_(loop), handlers_(std::move(handlers))
+namespace
 {
-    ErrorSlot error;
-    socket_.reset(g_socket_new_from_fd(socket.get(), error.out()));
-    if (!socket_)
-        throw EnvironmentError("not a usable socket: " + error.text());
-    static_cast<void>(socket.release()); // the GSocket closes it
-    g_socket_set_blocking(socket_.get(), FALSE);
-    passes_fds_ = g_socket_get_family(socket_.get()) == G_SOCKET_FAMILY_UNIX;
-    readable_ = loop_.watch(g_socket_get_fd(socket_.get()), G_IO_IN, [this] { receive(); });
+
+/// sendmsg() with the descriptors, if any, on its first byte.
+ssize_t send_some(int socket, std::string_view bytes, const std::vector<UniqueFd>& fds)
+{
+    iovec vector{const_cast<char*>(bytes.data()), bytes.size()};
+    msghdr message{};
+    message.msg_iov = &vector;
+    message.msg_iovlen = 1;
+    std::vector<char> rights(fds.empty() ? 0 : CMSG_SPACE(fds.size() * sizeof(int)));
+    if (!fds.empty()) {
+        message.msg_control = rights.data();
+        message.msg_controllen = rights.size();
+        cmsghdr* header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
+        std::transform(fds.begin(), fds.end(), reinterpret_cast<int*>(CMSG_DATA(header)),
+                       [](const UniqueFd& fd) { return fd.get(); });
+    }
+    return sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+} // namespace
+
+Channel::Channel(Loop& loop, UniqueFd socket, Handlers handlers)
+    : loop_(loop), socket_(std::move(socket)), handlers_(std::move(handlers))
+{
+    int family = 0;
+    int type = 0;
+    socklen_t size = sizeof type;
+    if (getsockopt(socket_.get(), SOL_SOCKET, SO_TYPE, &type, &size) < 0 || type != SOCK_STREAM ||
+        getsockopt(socket_.get(), SOL_SOCKET, SO_DOMAIN, &family, &size) < 0)
+        throw EnvironmentError("not a stream socket");
+    passes_fds_ = family == AF_UNIX;
+    readable_ = loop_.watch(socket_.get(), G_IO_IN, [this] { receive(); });
 }
 
 void Channel::receive()
 {
     // Large enough for query-qmp-schema's reply in a few reads.
     std::array<char, 65536> buffer;
-    ErrorSlot error;
-    const gssize size = g_socket_receive(socket_.get(), buffer.data(), buffer.size(), nullptr, error.out());
+    const ssize_t size = recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (size > 0) {
         const auto data = handlers_.data;
         data({buffer.data(), static_cast<std::size_t>(size)});
-    } else if (size == 0)
+    } else if (size == 0) {
         end({});
-    else if (!error.is(G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
-        end(error.text());
+    } else if (errno != EAGAIN && errno != EINTR) {
+        end(g_strerror(errno));
+    }
 }
 
 void Channel::send(std::string bytes, std::vector<UniqueFd> fds)
@@ -58,19 +87,11 @@ bool Channel::flush()
 {
     while (!queue_.empty()) {
         Outgoing& next = queue_.front();
-        ObjectPtr<GSocketControlMessage> rights;
-        if (!next.fds.empty()) {
-            rights.reset(g_unix_fd_message_new());
-            for (const UniqueFd& fd : next.fds) // duplicates it
-                g_unix_fd_message_append_fd(G_UNIX_FD_MESSAGE(rights.get()), fd.get(), nullptr);
-        }
-        GOutputVector vector{next.bytes.data() + next.sent, next.bytes.size() - next.sent};
-        GSocketControlMessage* message = rights.get();
-        ErrorSlot error;
-        const gssize size = g_socket_send_message(socket_.get(), nullptr, &vector, 1, rights ? &message : nullptr,
-                                                  rights ? 1 : 0, G_SOCKET_MSG_NONE, nullptr, error.out());
-        if (size < 0 && error.is(G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK)) {
-            writable_ = loop_.watch(g_socket_get_fd(socket_.get()), G_IO_OUT, [this] {
+        const ssize_t size = send_some(socket_.get(), std::string_view(next.bytes).substr(next.sent), next.fds);
+        if (size < 0 && errno == EINTR)
+            continue;
+        if (size < 0 && errno == EAGAIN) {
+            writable_ = loop_.watch(socket_.get(), G_IO_OUT, [this] {
                 if (flush() && handlers_.flushed) {
                     const auto flushed = handlers_.flushed;
                     flushed();
@@ -106,8 +127,6 @@ void Channel::close() noexcept
     readable_ = Watch();
     writable_ = Watch();
     queue_.clear();
-    if (socket_)
-        g_socket_close(socket_.get(), nullptr);
     socket_.reset();
 }
 

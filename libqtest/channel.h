@@ -12,7 +12,6 @@
 #include <string_view>
 #include <vector>
 
-#include "glib_ptr.h"
 #include "loop.h"
 #include "unique_fd.h"
 
@@ -56,7 +55,7 @@ class Channel
     void end(std::string error);
 
     Loop& loop_;
-    ObjectPtr<GSocket> socket_;
+    UniqueFd socket_;
     Handlers handlers_;
     std::deque<Outgoing> queue_;
     bool passes_fds_ = false;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "console.h"
 
+#include "glib_ptr.h"
+
 #include <fmt/format.h>
 
 #include "errors.h"

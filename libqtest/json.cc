@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstring>
 #include <limits>
+#include <memory>
 
 #include <json-c/json.h>
 
@@ -256,6 +257,28 @@ Json& Json::append(Json element)
     return *this;
 }
 
+namespace
+{
+
+/// json-c makes an object and a buffer for each string it prints; most strings need no escape.
+void print_string(std::string& out, std::string_view text)
+{
+    const bool plain = std::none_of(text.begin(), text.end(), [](char c) {
+        return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\' || c == '\x7f';
+    });
+    if (plain) {
+        out += '"';
+        out += text;
+        out += '"';
+        return;
+    }
+    const std::unique_ptr<json_object, int (*)(json_object*)> value(
+        json_object_new_string_len(text.data(), static_cast<int>(text.size())), json_object_put);
+    out += json_object_to_json_string_ext(value.get(), JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+}
+
+} // namespace
+
 void Json::print(std::string& out, int indent, int level) const
 {
     const auto new_line = [&](int depth) {
@@ -272,7 +295,9 @@ void Json::print(std::string& out, int indent, int level) const
         new_line(level);
         out += ']';
     } else if (is_object() && size() > 0) {
-        auto sorted = members();
+        std::vector<std::pair<std::string_view, json_object*>> sorted;
+        sorted.reserve(size());
+        json_object_object_foreach(value_, key, value) { sorted.emplace_back(key, value); }
         std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
         out += '{';
         bool first = true;
@@ -280,12 +305,15 @@ void Json::print(std::string& out, int indent, int level) const
             out += first ? "" : (indent ? "," : ", ");
             first = false;
             new_line(level + 1);
-            Json(key).print(out, indent, level + 1);
+            print_string(out, key);
             out += ": ";
-            value.print(out, indent, level + 1);
+            borrow(value).print(out, indent, level + 1);
         }
         new_line(level);
         out += '}';
+    } else if (is_string()) {
+        print_string(out,
+                     {json_object_get_string(value_), static_cast<std::size_t>(json_object_get_string_len(value_))});
     } else {
         out += json_object_to_json_string_ext(value_, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
     }

@@ -156,6 +156,9 @@ void Loop::post(std::function<void()> function)
 Watch Loop::watch(int fd, GIOCondition condition, std::function<void()> ready)
 {
     GSource* source = g_unix_fd_source_new(fd, condition);
+    // GLib takes a source that may not recurse out of the poll while it is dispatched, at three system calls each time.
+    // Recursion there is none: until() refuses it.
+    g_source_set_can_recurse(source, TRUE);
     g_source_set_callback(source, G_SOURCE_FUNC(call_for_fd), new Callback{this, std::move(ready)}, drop);
     g_source_attach(source, context_);
     return Watch(source);

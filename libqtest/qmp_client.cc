@@ -114,22 +114,24 @@ std::string QmpClient::next_id() { return id_prefix + std::to_string(++last_id_)
 
 Op<Json> QmpClient::execute_async(const std::string& command, const Json& arguments, Sending how)
 {
-    Json message{{how.out_of_band ? "exec-oob" : "execute", command}};
-    if (!arguments.is_null())
-        message.set("arguments", arguments);
-    return submit(std::move(message), std::move(how.fds), false);
+    const char* verb = how.out_of_band ? "exec-oob" : "execute";
+    const std::string id = next_id();
+    return submit(id,
+                  arguments.is_null() ? Json{{verb, command}, {"id", id}}
+                                      : Json{{verb, command}, {"arguments", arguments}, {"id", id}},
+                  std::move(how.fds), false);
 }
 
 Op<Json> QmpClient::execute_msg_async(const Json& message, std::vector<UniqueFd> fds)
 {
     if (!message.has("execute") && !message.has("exec-oob"))
         throw UsageError("Requires 'execute' or 'exec-oob' message");
-    return submit(message, std::move(fds), false);
+    return submit(id_of(message), message, std::move(fds), false);
 }
 
 Op<Json> QmpClient::raw_async(const Json& message, std::vector<UniqueFd> fds)
 {
-    return submit(message, std::move(fds), true);
+    return submit(id_of(message), message, std::move(fds), true);
 }
 
 Json QmpClient::execute(const std::string& command, const Json& arguments, std::chrono::milliseconds timeout)
@@ -157,27 +159,34 @@ std::string QmpClient::hmp(const std::string& command_line)
     return execute("human-monitor-command", {{"command-line", command_line}}).as_string();
 }
 
-/// Sends the message with an id, now or when fewer are in flight.
-Op<Json> QmpClient::submit(Json message, std::vector<UniqueFd> fds, bool whole_reply)
+/// The id that a whole message is to have: its own, if that can be, or a new one.
+std::string QmpClient::id_of(const Json& message)
 {
-    const std::string what = fmt::format("{}'s reply to {}", label(), command_of(message));
+    const auto own = message.find("id");
+    if (!own)
+        return next_id();
+    if (!own->is_string())
+        throw UsageError(fmt::format("ID ('{}') must be a string.", own->dump()));
+    const std::string id = own->as_string();
+    if (id.starts_with(id_prefix))
+        throw UsageError(fmt::format("ID ('{}') must not start with '{}'.", id, id_prefix));
+    if (pending_.count(id))
+        throw UsageError(fmt::format("ID '{}' is in-use and cannot be used.", id));
+    return id;
+}
+
+/// Sends the message with that id, now or when fewer are in flight.
+Op<Json> QmpClient::submit(std::string id, Json message, std::vector<UniqueFd> fds, bool whole_reply)
+{
+    const std::string what = label() + "'s reply to " + command_of(message);
     const bool running = require_running();
-    std::string id;
-    if (const auto own = message.find("id")) {
-        if (!own->is_string())
-            throw UsageError(fmt::format("ID ('{}') must be a string.", own->dump()));
-        id = own->as_string();
-        if (id.starts_with(id_prefix))
-            throw UsageError(fmt::format("ID ('{}') must not start with '{}'.", id, id_prefix));
-        if (pending_.count(id))
-            throw UsageError(fmt::format("ID '{}' is in-use and cannot be used.", id));
-    } else {
-        id = next_id();
+    if (!message.has("id"))
         message.set("id", id);
-    }
     const bool in_band = !message.has("exec-oob");
     if (running && !in_band && !out_of_band_ && !whole_reply)
         throw UsageError(label() + " did not negotiate out-of-band execution");
+    if (std::any_of(fds.begin(), fds.end(), [](const UniqueFd& fd) { return !fd; }))
+        throw UsageError("a descriptor to send is not open");
     if (running && !fds.empty() && !passes_fds())
         throw UsageError("Sending file descriptors requires a UNIX socket.");
 

@@ -117,7 +117,8 @@ class QmpClient : public Protocol<Json>
         Look look;
     };
 
-    Op<Json> submit(Json message, std::vector<UniqueFd> fds, bool whole_reply);
+    std::string id_of(const Json& message);
+    Op<Json> submit(std::string id, Json message, std::vector<UniqueFd> fds, bool whole_reply);
     void send_what_may_go();
     void forget(const std::string& id);
     void greet(const Json& greeting);

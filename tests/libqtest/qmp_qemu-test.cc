@@ -65,11 +65,11 @@ class QmpQemu : public testing::TestWithParam<std::string>
     {
         const std::string fifo = directory_ / "fifo";
         EXPECT_EQ(mkfifo(fifo.c_str(), 0600), 0);
-        return {qmp().execute_async("blockdev-add", {{"driver", "blkdebug"},
-                                                     {"node-name", "slow"},
-                                                     {"config", fifo},
-                                                     {"image", {{"driver", "null-co"}}}}),
-                fifo};
+        return {
+            qmp().execute_async(
+                "blockdev-add",
+                {{"driver", "blkdebug"}, {"node-name", "slow"}, {"config", fifo}, {"image", {{"driver", "null-co"}}}}),
+            fifo};
     }
 
     qtest::Loop loop_;
@@ -207,8 +207,7 @@ TEST_P(QmpQemu, DescriptorsTravelWithTheirCommand)
     std::vector<qtest::Op<Json>> ops;
     const std::vector<const char*> names{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"};
     for (const char* name : names)
-        ops.push_back(
-            qmp().execute_async("add-fd", {{"fdset-id", 8}, {"opaque", name}}, {.fds = descriptor(name)}));
+        ops.push_back(qmp().execute_async("add-fd", {{"fdset-id", 8}, {"opaque", name}}, {.fds = descriptor(name)}));
     loop_.turn();
     busy.end();
     for (std::size_t i = 0; i < names.size(); i++) {
@@ -272,7 +271,8 @@ TEST_P(QmpQemu, AnErrorOfQemusParserEndsTheSession)
     start({"-qmp", "unix:" + path.text() + ",server=on,wait=off"});
     QmpClient second(loop_, "second");
     second.connect(path, Deadline::in(20s));
-    const auto op = second.execute_async("query-status", {{"nesting", Json::parse(std::string(1023, '[') + std::string(1023, ']'))}});
+    const auto op = second.execute_async("query-status",
+                                         {{"nesting", Json::parse(std::string(1023, '[') + std::string(1023, ']'))}});
     try {
         op.get(Deadline::in(20s));
         FAIL() << "QEMU read nesting of more than 1024";
@@ -290,7 +290,8 @@ std::string version_of(const testing::TestParamInfo<std::string>& info)
         if (!part.empty() && g_ascii_isdigit(part.string()[0]))
             name = part.string();
     }
-    std::replace_if(name.begin(), name.end(), [](char c) { return !g_ascii_isalnum(c); }, '_');
+    std::replace_if(
+        name.begin(), name.end(), [](char c) { return !g_ascii_isalnum(c); }, '_');
     return name;
 }
 
