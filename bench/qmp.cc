@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <vector>
 
@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 #include "json.h"
-#include "log_file.h"
 #include "process.h"
 #include "qemu_binary.h"
 #include "qmp_client.h"
@@ -60,10 +59,9 @@ class Cpu
 
 std::int64_t resident_kib()
 {
-    long total = 0;
-    long resident = 0;
-    const std::string text = qtest::read_tail("/proc/self/statm", 200);
-    std::sscanf(text.c_str(), "%ld %ld", &total, &resident);
+    std::int64_t total = 0;
+    std::int64_t resident = 0;
+    std::ifstream("/proc/self/statm") >> total >> resident;
     return resident * (sysconf(_SC_PAGESIZE) / 1024);
 }
 

@@ -71,10 +71,12 @@ class Op
 
     /// Waits for the end. Returns the value, or throws the operation's error (Cancelled when it was cancelled). At the
     /// deadline, or when the Loop fails, it is cancelled first and then that is thrown: Timeout, with what was awaited.
+    /// Once it is done there is no wait, and callbacks may call it too.
     T get(Deadline deadline) const
     {
         try {
-            state_->loop.until([this] { return done(); }, deadline, state_->what, state_->last_seen);
+            if (!done())
+                state_->loop.until([this] { return done(); }, deadline, state_->what, state_->last_seen);
         } catch (...) {
             cancel();
             throw;

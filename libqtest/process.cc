@@ -54,7 +54,9 @@ std::string ExitStatus::text() const
 
 Process::Process(Loop& loop, Spec spec) : loop_(loop)
 {
-    const UniqueFd output(::open(spec.output.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+    const UniqueFd output(spec.output.empty()
+                              ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
+                              : ::open(spec.output.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
     if (!output)
         throw EnvironmentError(fmt::format("cannot write {}: {}", spec.output.string(), std::strerror(errno)));
     std::vector<char*> argv;

@@ -37,7 +37,7 @@ class Process
   public:
     struct Spec {
         std::vector<std::string> arguments;             // arguments[0] is looked up in PATH unless it has a slash
-        std::filesystem::path output;                   // stdout and stderr are appended to it
+        std::filesystem::path output;                   // stdout and stderr are appended to it; empty: our stderr
         std::vector<std::pair<UniqueFd, int>> fds = {}; // what the child gets, and under which number (3 or more)
         std::vector<std::pair<std::string, std::string>> environment = {}; // besides what it inherits
         std::filesystem::path directory = {};                              // to run in; empty: ours
