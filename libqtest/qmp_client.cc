@@ -196,7 +196,7 @@ Op<Json> QmpClient::submit(std::string id, Json message, std::vector<UniqueFd> f
         promise.fail(error);
         return op;
     }
-    pending_.emplace(id, Pending{std::move(promise), std::move(message), whole_reply, in_band, false});
+    pending_.emplace(id, Pending{std::move(promise), std::move(message), whole_reply, in_band});
     unsent_.push_back({std::move(id), std::move(fds)});
     if (running)
         send_what_may_go();
@@ -216,6 +216,7 @@ void QmpClient::send_what_may_go()
             continue;
         }
         in_flight_ += command.in_band ? 1 : 0;
+        command.in_flight = true;
         command.with_fds = !next->fds.empty();
         descriptors_in_flight_ = descriptors_in_flight_ || command.with_fds;
         const Json message = command.sent;
@@ -261,7 +262,7 @@ void QmpClient::route(const Json& reply)
 {
     const auto id = reply.find("id");
     const auto found = id && id->is_string() ? pending_.find(id->as_string()) : pending_.end();
-    if (found == pending_.end()) {
+    if (found == pending_.end() || !found->second.in_flight) {
         if (!id && reply.has("error"))
             throw ServerParseError("Server sent an error response without an ID, but there are no ID-less executions "
                                    "pending. Assuming this is a server parser failure: " +

@@ -106,7 +106,8 @@ class QmpClient : public Protocol<Json>
         Json sent;
         bool whole_reply;
         bool in_band;
-        bool with_fds;
+        bool with_fds = false;
+        bool in_flight = false;
     };
     struct Unsent {
         std::string id;

@@ -101,11 +101,9 @@ bool Session::require_running() const
 
 Op<void> Session::open(std::string what)
 {
-    opening_.emplace(loop_, std::move(what), [this] {
-        enter(Runstate::disconnecting);
-        release();
-        enter(Runstate::idle);
-    });
+    cause_ = nullptr;
+    end_.reset();
+    opening_.emplace(loop_, std::move(what), [this] { give_up("the attempt was cancelled"); });
     return opening_->op();
 }
 
@@ -183,8 +181,6 @@ void Session::begin(UniqueFd socket)
     acceptor_.reset();
     phase_ = session_phase;
     splitter_ = LineSplitter(line_limit_);
-    cause_ = nullptr;
-    end_.reset();
     try {
         channel_.emplace(loop_, std::move(socket),
                          Channel::Handlers{[this](std::string_view bytes) { receive(bytes); },
@@ -227,16 +223,22 @@ void Session::fail_opening(std::exception_ptr cause)
 }
 
 /// Back to IDLE, then whoever opens may know.
-void Session::roll_back(const std::string& text)
+void Session::roll_back(const std::string& cause)
 {
-    const std::exception_ptr error =
-        std::make_exception_ptr(ConnectError(fmt::format("{}: {}", phase_, text), phase_, cause_));
+    const std::string text = fmt::format("{}: {}", phase_, cause);
     auto promise = std::move(*opening_);
     opening_.reset();
+    give_up(text);
+    promise.fail(std::make_exception_ptr(ConnectError(text, phase_, cause_)));
+}
+
+/// Back to IDLE out of CONNECTING.
+void Session::give_up(const std::string& text)
+{
     enter(Runstate::disconnecting);
     release();
+    over(label() + ": " + text);
     enter(Runstate::idle);
-    promise.fail(error);
 }
 
 void Session::release() noexcept
@@ -366,9 +368,7 @@ Op<void> Session::disconnect_async(Deadline deadline, Peer peer)
         return done(loop_, what);
     }
     if (runstate_ == Runstate::idle || runstate_ == Runstate::connecting) {
-        enter(Runstate::disconnecting);
-        release();
-        enter(Runstate::idle);
+        give_up(text_of(interrupted()));
         return done(loop_, what);
     }
     peer_ = peer;
@@ -441,9 +441,7 @@ void Session::close() noexcept
             cause_ = interrupted();
         roll_back(text_of(cause_));
     } else if (runstate_ == Runstate::connecting) {
-        enter(Runstate::disconnecting);
-        release();
-        enter(Runstate::idle);
+        give_up(text_of(interrupted()));
     } else if (runstate_ != Runstate::idle) {
         enter(Runstate::disconnecting);
         end(nullptr);

@@ -169,7 +169,8 @@ class Session
     void begin(UniqueFd socket);
     void opened();
     void fail_opening(std::exception_ptr cause);
-    void roll_back(const std::string& text);
+    void roll_back(const std::string& cause);
+    void give_up(const std::string& text);
     void release() noexcept;
 
     void receive(std::string_view bytes);

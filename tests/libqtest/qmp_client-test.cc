@@ -319,6 +319,22 @@ TEST_F(Routing, AReplyToNoCommandIsDroppedWithAWarning)
     EXPECT_EQ(warnings[1], R"(Unknown ID 'None', message dropped: {"return": 2})");
 }
 
+TEST_F(Routing, AReplyBeforeItsCommandWasSentIsToNoCommand)
+{
+    run();
+    for (int i = 0; i < 8; i++)
+        client_.execute_async("x");
+    const auto op = client_.raw_async({{"execute", "y"}, {"id", "mine"}});
+    const auto heard = server_.heard();
+    client_.logger().set_sink([](const qtest::LogRecord&) {});
+    server_.say(R"({"return": "prophecy", "id": "mine"})");
+    loop_.turn();
+    EXPECT_FALSE(op.done());
+    server_.answer(heard.at(0), 1);
+    server_.answer(server_.hear(), "true");
+    EXPECT_EQ(op.get(Deadline::in(10s)).at("return"), Json("true"));
+}
+
 TEST_F(Routing, AnErrorWithoutIdEndsTheSession)
 {
     run();
@@ -635,6 +651,27 @@ TEST_F(Loss, DisconnectingFailsWhatIsPending)
     EXPECT_EQ(failure_of([&] { op.get(Deadline::in(1h)); }),
               "vm: disconnect() was called while waiting for vm's reply to x");
     EXPECT_THROW(event.get(Deadline::in(1h)), qtest::ConnectionLost);
+}
+
+TEST_F(Loss, AnAttemptThatFailsEndsTheWaitsMadeMeanwhile)
+{
+    const std::string waiting = " while waiting for event STOP of vm";
+    auto connected = client_.connect_async(server_.client());
+    auto event = client_.wait_event_async("STOP", {}, 0);
+    server_.hang_up();
+    EXPECT_EQ(failure_of([&] { event.get(Deadline::in(10s)); }),
+              "vm: Failed to establish session: the peer hung up" + waiting);
+    EXPECT_THROW(connected.get(Deadline::in(10s)), qtest::ConnectError);
+
+    connected = client_.connect_async(server_.client());
+    event = client_.wait_event_async("STOP", {}, 0);
+    connected.cancel();
+    EXPECT_EQ(failure_of([&] { event.get(Deadline::in(10s)); }), "vm: the attempt was cancelled" + waiting);
+
+    client_.listen(qtest::Address::tcp("127.0.0.1", 0), Deadline::in(10s));
+    event = client_.wait_event_async("STOP", {}, 0);
+    client_.disconnect();
+    EXPECT_EQ(failure_of([&] { event.get(Deadline::in(10s)); }), "vm: disconnect() was called" + waiting);
 }
 
 TEST_F(Loss, AnExplanationReplacesTheCause)
