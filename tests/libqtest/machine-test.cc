@@ -92,6 +92,17 @@ TEST_F(MachineTest, AnUnannouncedExitShowsTheLastWords)
     EXPECT_NE(failure.find("-no-such-option: invalid option"), std::string::npos) << failure;
 }
 
+TEST_F(MachineTest, ALostConnectionSaysHowQemuEndedAndItsLastWords)
+{
+    Machine machine(loop_, {"vm", qtest::qemu_binary(), {"-machine", "none", "-no-such-option"}, directory_});
+    machine.expect_exit(ExitStatus::exited(1));
+    const std::string failure = failure_of([&] { machine.await_ready(Deadline::in(20s)); });
+    EXPECT_TRUE(failure.starts_with("Failed to establish session: vm: QEMU exited with status 1 (")) << failure;
+    EXPECT_NE(failure.find("; its last words: "), std::string::npos) << failure;
+    EXPECT_TRUE(failure.ends_with("-no-such-option: invalid option")) << failure;
+    EXPECT_EQ(machine.qmp().runstate(), qtest::Runstate::idle);
+}
+
 TEST_F(MachineTest, AnAnnouncedExitIsNoFailure)
 {
     const auto machine = start({"-machine", "none"});

@@ -280,6 +280,9 @@ TEST_P(QmpQemu, AnErrorOfQemusParserEndsTheSession)
         EXPECT_THROW(std::rethrow_exception(error.root()), qtest::ServerParseError) << error.what();
     }
     second.close();
+    // Told to quit() now, QEMU 10.0.13 crashes with signal 11 in 2 to 7 of 100 runs; 7.2 and 11.1 never did. That is no
+    // business of the client.
+    machine_->kill();
 }
 
 std::string version_of(const testing::TestParamInfo<std::string>& info)

@@ -454,6 +454,19 @@ TEST_F(Listening, ExactlyOneClientIsTaken)
     proto_.disconnect();
 }
 
+TEST_F(Listening, OverTcpToo)
+{
+    expected_ = good;
+    proto_.listen(Address::tcp("127.0.0.1", 0), Deadline::in(10s));
+    EXPECT_NE(proto_.listening_at().port(), 0);
+    NullProtocol client(loop_, "client");
+    client.connect(Address::tcp("localhost", proto_.listening_at().port()), Deadline::in(10s));
+    proto_.accept(Deadline::in(10s));
+    client.send_msg();
+    loop_.until([&] { return proto_.received == 1; }, Deadline::in(10s), "a message");
+    proto_.disconnect();
+}
+
 TEST_F(Listening, ACancelledAcceptRemovesItsSocketFile)
 {
     expected_ = bad;
