@@ -86,8 +86,14 @@ void Acceptor::accept(std::function<void(UniqueFd)> accepted)
     watch_ = loop_.watch(g_socket_get_fd(socket_.get()), G_IO_IN, [this, accepted = std::move(accepted)] {
         ErrorSlot error;
         const ObjectPtr<GSocket> client(g_socket_accept(socket_.get(), nullptr, error.out()));
-        if (!client)
+        if (error.is(G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
             return; // the client was gone again before it was taken: the next one will do
+        if (!client) {
+            watch_ = Watch();
+            const auto failed = handlers_.failed;
+            failed(std::make_exception_ptr(OsError(error.text())));
+            return;
+        }
         // Whoever is told drops this Acceptor, and this callback with it.
         const auto told = accepted;
         UniqueFd fd(fcntl(g_socket_get_fd(client.get()), F_DUPFD_CLOEXEC, 0));

@@ -99,10 +99,16 @@ bool Channel::flush()
             });
             return false;
         }
-        if (size < 0) {
+        if (size < 0 && (errno == EPIPE || errno == ECONNRESET)) {
             // What the peer said before it went is still to be read: its end comes through receive(). What is queued
             // stays so.
             writable_ = Watch();
+            return false;
+        }
+        if (size < 0) {
+            // Nothing more can be sent in order; told from the loop, as every end is.
+            const std::string error = g_strerror(errno);
+            writable_ = loop_.after(std::chrono::milliseconds(0), [this, error] { end(error); });
             return false;
         }
         next.fds.clear();

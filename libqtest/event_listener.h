@@ -4,8 +4,8 @@
 // other. It listens as long as it lives; the client must live longer. Any number of listeners see the same events,
 // each at its own pace.
 //
-// The filter runs in the verbs of the listener, once for each event: what it throws, they throw, and that event counts
-// as not accepted.
+// The filter sees each event once, in a verb of the listener, or as it arrives while next_async() is under way: what it
+// throws, that verb throws, and that event counts as not accepted.
 #pragma once
 
 #include <functional>

@@ -89,8 +89,7 @@ Loop::~Loop()
 
 void Loop::until(const Condition& holds, Deadline deadline, const std::string& what, const LastSeen& last_seen)
 {
-    if (dispatching_)
-        throw StateError("waiting for " + what + " inside a callback of the same loop");
+    require_outside(what);
     const bool limited = limit_ && limit_->end() < deadline.end();
     const Deadline bound = limited ? *limit_ : deadline;
     // Only wakes the loop; whether the deadline has passed is asked of the clock below.
@@ -98,6 +97,8 @@ void Loop::until(const Condition& holds, Deadline deadline, const std::string& w
     for (;;) {
         if (failure_)
             std::rethrow_exception(failure_);
+        if (interruption_)
+            std::rethrow_exception(std::exchange(interruption_, nullptr));
         if (holds())
             return;
         if (bound.passed())
@@ -108,13 +109,20 @@ void Loop::until(const Condition& holds, Deadline deadline, const std::string& w
     const double seconds = std::chrono::duration<double>(bound.total()).count();
     std::string text = limited ? fmt::format("awaited {} when the case's deadline of {:.1f} s passed", what, seconds)
                                : fmt::format("awaited {} for {:.1f} s", what, seconds);
-    if (last_seen)
-        text += "; last seen: " + last_seen();
+    if (const std::string seen = last_seen ? last_seen() : ""; !seen.empty())
+        text += "; last seen: " + seen;
     throw Timeout(text);
+}
+
+void Loop::require_outside(const std::string& what) const
+{
+    if (dispatching_)
+        throw StateError("waiting for " + what + " inside a callback of the same loop");
 }
 
 void Loop::turn()
 {
+    require_outside("a turn");
     const Flag flag(dispatching_);
     for (int i = 0; i < most_iterations && g_main_context_iteration(context_, FALSE); i++) {
     }
@@ -127,8 +135,16 @@ void Loop::fail(std::exception_ptr failure)
     g_main_context_wakeup(context_);
 }
 
+void Loop::interrupt(std::exception_ptr failure)
+{
+    if (!interruption_)
+        interruption_ = std::move(failure);
+    g_main_context_wakeup(context_);
+}
+
 void Loop::forgive() noexcept
 {
+    interruption_ = nullptr;
     failure_ = nullptr;
     limit_.reset();
 }

@@ -56,7 +56,7 @@ class Loop
     /// Dispatches until `holds()`. Throws Timeout ("awaited WHAT for 5.0 s; last seen: …") at the deadline, or at the
     /// Loop's limit if that is sooner; throws what was given to fail() as soon as it is given.
     void until(const Condition& holds, Deadline deadline, const std::string& what, const LastSeen& last_seen = {});
-    /// Dispatches what is ready, and what gets ready by that, without waiting.
+    /// Dispatches what is ready, and what gets ready by that, without waiting. Throws StateError inside a callback.
     void turn();
 
     /// A bound on every wait together: the deadline of the whole case.
@@ -65,6 +65,10 @@ class Loop
     /// Ends the running until() and every later one with this, at once: something has happened after which no wait
     /// makes sense. The first one stands.
     void fail(std::exception_ptr failure);
+    /// Ends the running until(), or the next one, with this, and no other: whoever waits is told, and may wait again.
+    void interrupt(std::exception_ptr failure);
+    /// Throws StateError inside a callback of this loop, where nothing can be waited for.
+    void require_outside(const std::string& what) const;
     /// Waits work again: for the clean-up after a failure, which no limit binds either.
     void forgive() noexcept;
 
@@ -85,6 +89,7 @@ class Loop
     GMainContext* context_;
     std::optional<Deadline> limit_;
     std::exception_ptr failure_;
+    std::exception_ptr interruption_;
     bool dispatching_ = false;
     bool closing_ = false;
 };

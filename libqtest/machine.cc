@@ -114,6 +114,12 @@ void Machine::exited(const ExitStatus& status)
     if (status != expected_ && !any_exit_will_do_)
         loop_.fail(std::make_exception_ptr(TestFailure(verdict(status))));
     explain();
+    // What it said last is still to be read, and its sockets end then; unless a child of it holds them open.
+    burial_ = loop_.after(std::chrono::milliseconds(500), [this] {
+        burial_ = Watch();
+        qmp_.peer_ended("its process ended");
+        qtest_.peer_ended("its process ended");
+    });
 }
 
 /// A lost connection mostly means that the process ended: its status is known a moment later, and says more.

@@ -89,6 +89,7 @@ class Machine
     /// Connections that were lost and wait for how the process ended, each with its cause.
     std::vector<std::pair<std::string, std::function<void(std::string)>>> losses_;
     Watch patience_;
+    Watch burial_;
     Process process_;
 };
 

@@ -71,9 +71,11 @@ class Op
 
     /// Waits for the end. Returns the value, or throws the operation's error (Cancelled when it was cancelled). At the
     /// deadline, or when the Loop fails, it is cancelled first and then that is thrown: Timeout, with what was awaited.
-    /// Once it is done there is no wait, and callbacks may call it too.
+    /// Once it is done there is no wait, and callbacks may call it too; before, they get StateError.
     T get(Deadline deadline) const
     {
+        if (!done())
+            state_->loop.require_outside(state_->what);
         try {
             if (!done())
                 state_->loop.until([this] { return done(); }, deadline, state_->what, state_->last_seen);

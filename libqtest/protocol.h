@@ -60,14 +60,19 @@ class Protocol : public Session
         if (logger().debugs())
             logger().log(LogLevel::debug, "<-- " + describe(message));
         pass(inbound_, message);
-        on_message(std::move(message));
+        if (connected()) // a hook may have ended it
+            on_message(std::move(message));
     }
 
     /// A hook that throws fails the wait that is running; the message goes on as it was.
     void pass(const Hook& hook, M& message)
     {
-        if (hook)
-            loop().guard([&] { message = hook(message); });
+        try {
+            if (hook)
+                message = hook(message);
+        } catch (...) {
+            loop().interrupt(std::current_exception());
+        }
     }
 
     Hook inbound_;

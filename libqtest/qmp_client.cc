@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 namespace qtest
@@ -10,6 +11,8 @@ namespace qtest
 
 namespace
 {
+
+constexpr std::size_t most_descriptors = 253; // the kernel's SCM_MAX_FD
 
 /// The newest events, for the text of a time-out.
 std::string newest(const EventLog& log, EventLog::Mark since)
@@ -136,21 +139,25 @@ Op<Json> QmpClient::raw_async(const Json& message, std::vector<UniqueFd> fds)
 
 Json QmpClient::execute(const std::string& command, const Json& arguments, std::chrono::milliseconds timeout)
 {
+    loop().require_outside("the reply to " + command);
     return execute_async(command, arguments).get(Deadline::in(timeout));
 }
 
 Json QmpClient::execute_oob(const std::string& command, const Json& arguments, std::chrono::milliseconds timeout)
 {
+    loop().require_outside("the reply to " + command);
     return execute_async(command, arguments, {.out_of_band = true}).get(Deadline::in(timeout));
 }
 
 Json QmpClient::execute_msg(const Json& message, std::chrono::milliseconds timeout)
 {
+    loop().require_outside("a reply");
     return execute_msg_async(message).get(Deadline::in(timeout));
 }
 
 Json QmpClient::raw(const Json& message, std::chrono::milliseconds timeout)
 {
+    loop().require_outside("a reply");
     return raw_async(message).get(Deadline::in(timeout));
 }
 
@@ -185,8 +192,11 @@ Op<Json> QmpClient::submit(std::string id, Json message, std::vector<UniqueFd> f
     const bool in_band = !message.has("exec-oob");
     if (running && !in_band && !out_of_band_ && !whole_reply)
         throw UsageError(label() + " did not negotiate out-of-band execution");
-    if (std::any_of(fds.begin(), fds.end(), [](const UniqueFd& fd) { return !fd; }))
+    if (std::any_of(fds.begin(), fds.end(), [](const UniqueFd& fd) { return fcntl(fd.get(), F_GETFD) < 0; }))
         throw UsageError("a descriptor to send is not open");
+    if (fds.size() > most_descriptors)
+        throw UsageError(
+            fmt::format("{} descriptors are more than the {} a message can carry", fds.size(), most_descriptors));
     if (running && !fds.empty() && !passes_fds())
         throw UsageError("Sending file descriptors requires a UNIX socket.");
 
@@ -352,16 +362,21 @@ Event QmpClient::wait_event(const std::string& name, const Json& match, EventLog
 
 void QmpClient::tell_of_event()
 {
-    for (auto wait = event_waits_.begin(); wait != event_waits_.end();) {
+    // A look may call anything, close() too: what it walks over is nobody else's.
+    std::list<EventWait> kept;
+    for (EventWait& wait : std::exchange(event_waits_, {})) {
         try {
-            const Event* event = wait->promise.pending() ? wait->look() : nullptr;
-            if (event)
-                wait->promise.resolve(*event);
+            if (const Event* event = wait.promise.pending() ? wait.look() : nullptr)
+                wait.promise.resolve(*event);
         } catch (...) {
-            wait->promise.fail(std::current_exception());
+            wait.promise.fail(std::current_exception());
         }
-        wait = wait->promise.pending() ? std::next(wait) : event_waits_.erase(wait);
+        if (const auto error = lost("waiting for " + wait.promise.what()))
+            wait.promise.fail(error);
+        if (wait.promise.pending())
+            kept.push_back(std::move(wait));
     }
+    event_waits_.splice(event_waits_.begin(), kept);
 }
 
 } // namespace qtest

@@ -20,6 +20,19 @@ std::string text_of(const std::exception_ptr& error)
         std::rethrow_exception(error);
     } catch (const std::exception& exception) {
         return exception.what();
+    } catch (...) {
+        return "an exception of unknown type";
+    }
+}
+
+/// Hands on what user code throws that is called in the middle of the session's work.
+template <class Code>
+void call_user(Loop& loop, Code code)
+{
+    try {
+        code();
+    } catch (...) {
+        loop.interrupt(std::current_exception());
     }
 }
 
@@ -77,7 +90,7 @@ void Session::enter(Runstate state)
         logger_.log(LogLevel::debug,
                     fmt::format("Transitioning from 'Runstate.{}' to 'Runstate.{}'.", name_of(from), name_of(state)));
     if (observer_)
-        loop_.guard([&] { observer_(from, state); });
+        call_user(loop_, [&] { observer_(from, state); });
 }
 
 void Session::require(Runstate wanted) const
@@ -103,7 +116,9 @@ Op<void> Session::open(std::string what)
 {
     cause_ = nullptr;
     end_.reset();
-    opening_.emplace(loop_, std::move(what), [this] { give_up("the attempt was cancelled"); });
+    opening_.emplace(
+        loop_, std::move(what), [this] { give_up("the attempt was cancelled"); },
+        [this] { return cause_ ? text_of(cause_) : ""; });
     return opening_->op();
 }
 
@@ -235,6 +250,7 @@ void Session::roll_back(const std::string& cause)
 /// Back to IDLE out of CONNECTING.
 void Session::give_up(const std::string& text)
 {
+    opening_.reset();
     enter(Runstate::disconnecting);
     release();
     over(label() + ": " + text);
@@ -249,10 +265,44 @@ void Session::release() noexcept
     channel_.reset();
 }
 
+// The blocking forms. Inside a callback they would have begun what they then cannot wait for.
+
+void Session::connect(const Address& address, Deadline deadline)
+{
+    loop_.require_outside("a connection");
+    connect_async(address).get(deadline);
+}
+
+void Session::connect(UniqueFd socket, Deadline deadline)
+{
+    loop_.require_outside("a connection");
+    connect_async(std::move(socket)).get(deadline);
+}
+
+void Session::listen(const Address& address, Deadline deadline)
+{
+    loop_.require_outside("a socket");
+    listen_async(address).get(deadline);
+}
+
+void Session::accept(Deadline deadline)
+{
+    loop_.require_outside("a client");
+    accept_async().get(deadline);
+}
+
+void Session::accept(const Address& address, Deadline deadline)
+{
+    loop_.require_outside("a client");
+    accept_async(address).get(deadline);
+}
+
 // Running
 
 void Session::write(std::string line, std::vector<UniqueFd> fds)
 {
+    if (!connected())
+        return; // a hook has ended the session
     line += '\n';
     channel_->send(std::move(line), std::move(fds));
 }
@@ -263,20 +313,21 @@ void Session::guarded(Step step)
     receiving_ = true;
     try {
         step();
-    } catch (const Error&) {
+    } catch (...) {
         lose(std::current_exception());
     }
     receiving_ = false;
     // What came with the last of the handshake counts as part of it: it may have ended the session again.
     if (opening_ && runstate_ == Runstate::running)
         opened();
+    try_to_end(); // what arrived may have let the last message go
 }
 
 void Session::receive(std::string_view bytes)
 {
     guarded([&] {
         splitter_.feed(bytes, [this](std::string_view line) {
-            if (channel_ && !cause_)
+            if (connected())
                 on_line(line);
         });
     });
@@ -284,10 +335,22 @@ void Session::receive(std::string_view bytes)
 
 void Session::hang_up(const std::string& error)
 {
-    // A last message may lack its line's end.
-    guarded([this] { splitter_.finish([this](std::string_view line) { on_line(line); }); });
-    lose(error.empty() ? std::make_exception_ptr(EndOfFile("the peer hung up"))
-                       : std::make_exception_ptr(OsError(error)));
+    guarded([&] {
+        // A last message may lack its line's end.
+        splitter_.finish([this](std::string_view line) {
+            if (connected())
+                on_line(line);
+        });
+        if (error.empty())
+            throw EndOfFile("the peer hung up");
+        throw OsError(error);
+    });
+}
+
+void Session::peer_ended(const std::string& how)
+{
+    if (channel_)
+        lose(std::make_exception_ptr(EndOfFile(how)));
 }
 
 void Session::lose(std::exception_ptr cause)
@@ -302,7 +365,7 @@ void Session::lose(std::exception_ptr cause)
     logger_.log(is<EndOfFile>(cause_) ? LogLevel::info : LogLevel::error, text_of(cause_));
     channel_->close();
     enter(Runstate::disconnecting);
-    if (ending_ && peer_ == Peer::hangs_up && is_hang_up(cause_))
+    if (!ending_.empty() && peer_ == Peer::hangs_up && is_hang_up(cause_))
         over(label() + ": " + text_of(cause_));
     else
         explain([this](std::string text) { over(std::move(text)); });
@@ -319,7 +382,7 @@ void Session::explain(std::function<void(std::string)> explained)
         if (!still.expired())
             explained(std::move(text));
     };
-    loop_.guard([&] { explainer_(text_of(cause_), here); });
+    call_user(loop_, [&] { explainer_(text_of(cause_), here); });
 }
 
 /// Nothing comes from the peer any more, and it is known why.
@@ -352,12 +415,12 @@ void Session::await(const Loop::Condition& holds, Deadline deadline, const std::
 Op<void> Session::disconnect_async(Deadline deadline, Peer peer)
 {
     const std::string what = "the end of the session of " + label();
-    if (ending_) {
+    if (!ending_.empty()) {
         if (peer == Peer::hangs_up)
             peer_ = peer;
         if (deadline.end() < ending_by_->end())
             arm(deadline);
-        return ending_->op();
+        return await_end(what);
     }
     if (logger_.debugs())
         logger_.log(LogLevel::debug, "Scheduling disconnect.");
@@ -372,8 +435,7 @@ Op<void> Session::disconnect_async(Deadline deadline, Peer peer)
         return done(loop_, what);
     }
     peer_ = peer;
-    ending_.emplace(loop_, what, [this] { end(nullptr); });
-    const auto op = ending_->op();
+    const auto op = await_end(what);
     enter(Runstate::disconnecting);
     arm(deadline);
     try_to_end();
@@ -383,14 +445,25 @@ Op<void> Session::disconnect_async(Deadline deadline, Peer peer)
 void Session::disconnect(Deadline deadline, Peer peer)
 {
     // It ends by itself at the deadline, and says then what was wrong.
+    loop_.require_outside("the end of the session of " + label());
     disconnect_async(deadline, peer).get(Deadline::unscaled(deadline.left() + std::chrono::seconds(1)));
+}
+
+/// One more who waits for the end. When the last of them gives up, it ends now.
+Op<void> Session::await_end(const std::string& what)
+{
+    ending_.emplace_back(loop_, what, [this] {
+        if (std::none_of(ending_.begin(), ending_.end(), [](const auto& one) { return one.pending(); }))
+            end(nullptr);
+    });
+    return ending_.back().op();
 }
 
 void Session::arm(Deadline deadline)
 {
     ending_by_ = deadline;
     alarm_ = loop_.after(deadline.left(), [this] {
-        if (!ending_)
+        if (ending_.empty())
             return;
         const double seconds = std::chrono::duration<double>(ending_by_->total()).count();
         if (cause_)
@@ -399,6 +472,10 @@ void Session::arm(Deadline deadline)
             end(std::make_exception_ptr(
                 NotFlushed(fmt::format("{}: not flushed: the peer did not read the last {} bytes within {:.1f} s",
                                        label(), channel_->queued(), seconds))));
+        else if (unsent() > 0)
+            end(std::make_exception_ptr(
+                NotFlushed(fmt::format("{}: not flushed: {} messages were still waiting for their turn after {:.1f} s",
+                                       label(), unsent(), seconds))));
         else
             end(std::make_exception_ptr(Timeout(fmt::format("awaited {} to hang up for {:.1f} s", label(), seconds))));
     });
@@ -406,19 +483,19 @@ void Session::arm(Deadline deadline)
 
 void Session::try_to_end()
 {
-    if (!ending_)
+    if (ending_.empty())
         return;
     if (end_) {
         const bool fine = peer_ == Peer::hangs_up && is_hang_up(cause_);
         end(fine ? nullptr : std::make_exception_ptr(ConnectionLost(*end_, cause_)));
-    } else if (!cause_ && peer_ == Peer::stays && channel_->flushed()) {
+    } else if (!cause_ && peer_ == Peer::stays && channel_->flushed() && unsent() == 0) {
         end(nullptr);
     }
 }
 
 void Session::end(std::exception_ptr error)
 {
-    std::optional<Promise<void>> promise = std::exchange(ending_, std::nullopt);
+    auto waiting = std::exchange(ending_, {});
     alarm_ = Watch();
     ending_by_.reset();
     release();
@@ -426,12 +503,12 @@ void Session::end(std::exception_ptr error)
         cause_ = interrupted();
     over(label() + ": " + text_of(cause_));
     enter(Runstate::idle);
-    if (!promise)
-        return;
-    if (error)
-        promise->fail(std::move(error));
-    else
-        promise->resolve();
+    for (auto& promise : waiting) {
+        if (error)
+            promise.fail(error);
+        else
+            promise.resolve();
+    }
 }
 
 void Session::close() noexcept
@@ -444,7 +521,7 @@ void Session::close() noexcept
         give_up(text_of(interrupted()));
     } else if (runstate_ != Runstate::idle) {
         enter(Runstate::disconnecting);
-        end(nullptr);
+        end(std::make_exception_ptr(NotFlushed(label() + ": not flushed: it was closed meanwhile")));
     }
 }
 

@@ -11,8 +11,8 @@
 //
 // Verbs come in two forms: `verb_async()` returns an operation, `verb(..., deadline)` waits for it. A verb in the wrong
 // state throws RunstateError at once and touches nothing. What ends a session is kept and told by the verbs, never
-// thrown out of the loop. What an observer, hook or explainer throws is the caller's: it ends the running wait
-// (Loop::fail) and leaves the session alone. These are called inside the session's work and must not call its verbs.
+// thrown out of the loop. What an observer, hook or explainer throws is told to whoever waits on the loop just then
+// (Loop::interrupt), and leaves the session alone. These are called in the middle of the session's work.
 //
 // States, messages and guards are those of QEMU's Python package (python/qemu/qmp/protocol.py); docs/qmp.md says where
 // and why this differs.
@@ -103,31 +103,34 @@ class Session
 
     // These end in RUNNING, or throw ConnectError, Timeout or Cancelled, and then it is IDLE again.
     Op<void> connect_async(const Address& address);
-    void connect(const Address& address, Deadline deadline) { connect_async(address).get(deadline); }
+    void connect(const Address& address, Deadline deadline);
     /// Over a connected stream socket. Without a handshake it is RUNNING when this returns.
     Op<void> connect_async(UniqueFd socket);
-    void connect(UniqueFd socket, Deadline deadline) { connect_async(std::move(socket)).get(deadline); }
+    void connect(UniqueFd socket, Deadline deadline);
 
     /// Binds and listens, and is CONNECTING from then on, for the one client that accept() takes.
     Op<void> listen_async(const Address& address);
-    void listen(const Address& address, Deadline deadline) { listen_async(address).get(deadline); }
+    void listen(const Address& address, Deadline deadline);
     /// Where it listens, with the port that was chosen when 0 was asked for. Throws StateError when it does not.
     const Address& listening_at() const;
     /// Takes the client, closes the listening socket, and makes the handshake. Throws StateError without listen().
     Op<void> accept_async();
-    void accept(Deadline deadline) { accept_async().get(deadline); }
+    void accept(Deadline deadline);
     /// listen() and accept() in one.
     Op<void> accept_async(const Address& address);
-    void accept(const Address& address, Deadline deadline) { accept_async(address).get(deadline); }
+    void accept(const Address& address, Deadline deadline);
 
     /// Sends what is queued, by the deadline, and is IDLE. Throws NotFlushed; ConnectionLost with the root cause when
     /// the session was lost; with Peer::hangs_up Timeout when it still stands at the deadline. It is IDLE all the same.
-    /// A connect or accept under way ends in ConnectError. All callers share one end, and the earliest deadline;
-    /// cancelling it drops what is queued.
+    /// A connect or accept under way ends in ConnectError. All callers share one end, and the earliest deadline; when
+    /// the last of them cancels, what is queued is dropped.
     Op<void> disconnect_async(Deadline deadline = Deadline::in(default_flush), Peer peer = Peer::stays);
     void disconnect(Deadline deadline = Deadline::in(default_flush), Peer peer = Peer::stays);
     /// The same at once: what is queued is dropped, and no loss is told.
     void close() noexcept;
+    /// The process behind the peer is known to have ended: the session is lost, though its socket may still be open in
+    /// another process. Nothing happens when it is lost already.
+    void peer_ended(const std::string& how);
 
   protected:
     /// `type` names it in texts, `module` in the log.
@@ -137,13 +140,17 @@ class Session
     virtual void on_start() {}
     /// Whether it is RUNNING only after established().
     virtual bool needs_handshake() const { return false; }
-    /// A line arrived. An Error thrown here ends the session.
+    /// A line arrived. What it throws ends the session.
     virtual void on_line(std::string_view line) = 0;
+    /// How many messages wait here for their turn; the end waits for them too, and nobody sends them after it.
+    virtual std::size_t unsent() const { return 0; }
     /// The session is over: whatever waits for the peer fails with this.
     virtual void on_end() {}
 
     void established();
     void write(std::string line, std::vector<UniqueFd> fds = {});
+    /// Whether there is a peer to speak to: false once the session is lost or over.
+    bool connected() const noexcept { return channel_ && !cause_; }
     bool passes_fds() const noexcept { return channel_ && channel_->passes_fds(); }
 
     /// Throws RunstateError unless RUNNING. Returns false when the session was lost: lost() throws why, or on_end()
@@ -181,6 +188,7 @@ class Session
     void explain(std::function<void(std::string)> explained);
     void over(std::string text);
 
+    Op<void> await_end(const std::string& what);
     void arm(Deadline deadline);
     void try_to_end();
     void end(std::exception_ptr error);
@@ -213,7 +221,7 @@ class Session
     std::optional<std::string> end_; // the text the verbs throw
 
     // disconnect under way.
-    std::optional<Promise<void>> ending_;
+    std::vector<Promise<void>> ending_; // one for each who waits for it
     Peer peer_ = Peer::stays;
     std::optional<Deadline> ending_by_;
     Watch alarm_;

@@ -170,13 +170,17 @@ void run_script(qtest::QmpClient& qmp, const Options& options, const std::vector
 void run_terminal(qtest::Loop& loop, qtest::QmpClient& qmp, const Options& options)
 {
     bool finished = false;
+    bool told_to_quit = false;
+    std::optional<std::string> loss;
     std::optional<shell::Terminal> terminal;
     // What an operation has to say when this has returned is for nobody.
     const auto here = std::make_shared<int>();
     const std::weak_ptr<int> still = here;
     const auto submit = [&](const std::string& line) {
         try {
-            const auto op = qmp.execute_msg_async(shell::message_of(line));
+            const Json message = shell::message_of(line);
+            told_to_quit = message.matches({{"execute", "quit"}});
+            const auto op = qmp.execute_msg_async(message);
             op.on_done([&, op, still] {
                 if (still.expired())
                     return;
@@ -211,7 +215,7 @@ void run_terminal(qtest::Loop& loop, qtest::QmpClient& qmp, const Options& optio
                 terminal->print(shown(op.get(Deadline::in(0s))));
                 await_event();
             } catch (const qtest::Error& error) {
-                terminal->print(error.what());
+                loss = error.what();
                 finished = true;
             }
         });
@@ -219,6 +223,8 @@ void run_terminal(qtest::Loop& loop, qtest::QmpClient& qmp, const Options& optio
     await_event();
     terminal->prompt();
     loop.until([&] { return finished; }, never, "the end of input");
+    if (loss && !told_to_quit)
+        throw qtest::ConnectionLost(*loss);
 }
 
 void run_session(qtest::Loop& loop, qtest::QmpClient& qmp, const Options& options)
@@ -245,6 +251,16 @@ void run_connected(const Options& options)
     qmp.disconnect(Deadline::in(options.timeout), there ? qtest::Peer::stays : qtest::Peer::hangs_up);
 }
 
+/// ": QEMU exited with status 1", when it does so at once; nothing else is known otherwise.
+std::string how_it_ended(qtest::Process& process)
+{
+    try {
+        return ": QEMU " + process.wait(Deadline::in(1s), "the end of QEMU").text();
+    } catch (const qtest::Timeout&) {
+        return "";
+    }
+}
+
 /// With one that lives as long as the shell.
 void run_own(const Options& options)
 {
@@ -256,9 +272,9 @@ void run_own(const Options& options)
         qmp.connect(own.take_monitor(), Deadline::in(options.timeout));
         run_session(loop, qmp, options);
     } catch (const qtest::ConnectError& error) {
-        throw qtest::ConnectionLost(fmt::format("{}: QEMU {}", error.what(), end().text()));
+        throw qtest::ConnectionLost(error.what() + how_it_ended(own.process()));
     } catch (const qtest::ConnectionLost& error) {
-        throw qtest::ConnectionLost(fmt::format("{}: QEMU {}", error.what(), end().text()));
+        throw qtest::ConnectionLost(error.what() + how_it_ended(own.process()));
     }
     if (qmp.runstate() == qtest::Runstate::running)
         qmp.execute_async("quit");

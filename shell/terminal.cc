@@ -39,7 +39,6 @@ Terminal::~Terminal()
 {
     if (reading_)
         rl_callback_handler_remove();
-    write_history(history_file_.c_str());
     the_terminal = nullptr;
 }
 
@@ -68,6 +67,7 @@ void Terminal::take_line(char* line)
         return;
     }
     add_history(text.c_str());
+    write_history(self.history_file_.c_str()); // now: nobody says how the shell will end
     self.entered_(text);
 }
 

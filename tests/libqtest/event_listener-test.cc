@@ -100,14 +100,18 @@ TEST_F(EventListenerTest, AcceptsByNameAndFilter)
 TEST_F(EventListenerTest, HearsOnlyWhatComesWhileItLives)
 {
     tell_all({"BEFORE"});
-    std::vector<Event> heard;
+    std::string heard;
+    const auto hear = [&](const Event& event) {
+        heard += event.name + " ";
+        return true;
+    };
     {
-        EventListener listener(client_);
+        EventListener listener(client_, {}, hear);
         tell_all({"DURING"});
-        heard = listener.history();
+        EXPECT_EQ(names(listener.history()), "DURING ");
     }
     tell_all({"AFTER"});
-    EXPECT_EQ(names(heard), "DURING ");
+    EXPECT_EQ(heard, "DURING ");
     EXPECT_EQ(names(client_.events().all()), "BEFORE DURING AFTER ");
 }
 
@@ -156,6 +160,20 @@ TEST_F(EventListenerTest, AFilterThatThrowsFailsItsCallerOnly)
     EXPECT_EQ(listener.next(Deadline::in(10s)).name, "GOOD");
     EXPECT_EQ(names(innocent.clear()), "BAD GOOD ");
     EXPECT_EQ(client_.runstate(), qtest::Runstate::running);
+}
+
+TEST_F(EventListenerTest, AFilterMayEndTheSession)
+{
+    EventListener listener(client_, {}, [this](const Event&) {
+        client_.close();
+        return false;
+    });
+    const auto first = listener.next_async();
+    const auto second = client_.wait_event_async("B", {}, client_.mark());
+    tell_all({"A", "B"});
+    EXPECT_THROW(first.get(Deadline::in(10s)), qtest::ConnectionLost);
+    EXPECT_THROW(second.get(Deadline::in(10s)), qtest::ConnectionLost);
+    EXPECT_EQ(client_.runstate(), qtest::Runstate::idle);
 }
 
 TEST_F(EventListenerTest, MarksTellOldFromNew)

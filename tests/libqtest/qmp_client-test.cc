@@ -322,7 +322,7 @@ TEST_F(Routing, AReplyToNoCommandIsDroppedWithAWarning)
 TEST_F(Routing, AReplyBeforeItsCommandWasSentIsToNoCommand)
 {
     run();
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 7; i++)
         client_.execute_async("x");
     const auto op = client_.raw_async({{"execute", "y"}, {"id", "mine"}});
     const auto heard = server_.heard();
@@ -404,14 +404,14 @@ TEST_F(Routing, IdsAreNotUsedAgainInTheNextSession)
     EXPECT_NE(server_.hear().at("id"), first);
 }
 
-TEST_F(Routing, AtMostEightInBandCommandsAreInFlight)
+TEST_F(Routing, AtMostSevenInBandCommandsAreInFlight)
 {
     run();
     std::vector<qtest::Op<Json>> ops;
     for (int i = 0; i < 20; i++)
         ops.push_back(client_.execute_async("c" + std::to_string(i)));
     std::vector<Json> heard = server_.heard();
-    ASSERT_EQ(heard.size(), 8U);
+    ASSERT_EQ(heard.size(), 7U);
     client_.execute_async("yank", {}, {.out_of_band = true});
     ASSERT_EQ(server_.heard().at(0).at("exec-oob"), Json("yank")); // overtakes them
     ops[15].cancel();                                              // never sent then
@@ -425,7 +425,7 @@ TEST_F(Routing, AtMostEightInBandCommandsAreInFlight)
         EXPECT_EQ(ops[static_cast<std::size_t>(i)].get(Deadline::in(10s)), Json(i));
         for (const Json& more : server_.heard())
             heard.push_back(more);
-        EXPECT_LE(heard.size(), 8U);
+        EXPECT_LE(heard.size(), 7U);
     }
 }
 
@@ -433,13 +433,13 @@ TEST_F(Routing, AnAbandonedCommandIsInFlightUntilItsReply)
 {
     run();
     std::vector<qtest::Op<Json>> ops;
-    for (int i = 0; i < 9; i++)
+    for (int i = 0; i < 8; i++)
         ops.push_back(client_.execute_async("c" + std::to_string(i)));
     const auto heard = server_.heard();
     ops[0].cancel();
     EXPECT_TRUE(server_.heard().empty());
     server_.answer(heard[0], "late");
-    EXPECT_EQ(server_.hear().at("execute"), Json("c8"));
+    EXPECT_EQ(server_.hear().at("execute"), Json("c7"));
 }
 
 TEST_F(Routing, CommandsWithDescriptorsGoOneAtATimeAndKeepTheirOrder)
@@ -465,6 +465,34 @@ TEST_F(Routing, CommandsWithDescriptorsGoOneAtATimeAndKeepTheirOrder)
     server_.answer(heard[0], 1);
     EXPECT_EQ(server_.hear().at("execute"), Json("d"));
     EXPECT_EQ(server_.hear().at("execute"), Json("e"));
+}
+
+TEST_F(Routing, DescriptorsThatCannotTravelAreRefused)
+{
+    run();
+    const auto send = [&](std::vector<qtest::UniqueFd> fds) {
+        return failure_of([&] { client_.execute_async("getfd", {}, {.fds = std::move(fds)}); });
+    };
+    std::vector<qtest::UniqueFd> none;
+    none.emplace_back();
+    EXPECT_EQ(send(std::move(none)), "a descriptor to send is not open");
+    std::vector<qtest::UniqueFd> many;
+    for (int i = 0; i < 254; i++)
+        many.emplace_back(dup(server_.fd()));
+    EXPECT_EQ(send(std::move(many)), "254 descriptors are more than the 253 a message can carry");
+    EXPECT_TRUE(server_.heard().empty());
+}
+
+TEST_F(Routing, HooksMayChangeWhatPasses)
+{
+    run();
+    client_.on_outbound([](Json message) { return message.set("execute", "renamed"); });
+    client_.on_inbound([](Json message) { return message.has("event") ? message : message.set("return", "changed"); });
+    const auto op = client_.execute_async("x");
+    const Json command = server_.hear();
+    EXPECT_EQ(command.at("execute"), Json("renamed"));
+    server_.answer(command, "original");
+    EXPECT_EQ(op.get(Deadline::in(10s)), Json("changed"));
 }
 
 TEST_F(Routing, DescriptorsNeedAUnixSocket)
@@ -672,6 +700,54 @@ TEST_F(Loss, AnAttemptThatFailsEndsTheWaitsMadeMeanwhile)
     event = client_.wait_event_async("STOP", {}, 0);
     client_.disconnect();
     EXPECT_EQ(failure_of([&] { event.get(Deadline::in(10s)); }), "vm: disconnect() was called" + waiting);
+}
+
+TEST_F(Loss, DisconnectWaitsForTheCommandsHeldBack)
+{
+    run();
+    for (int i = 0; i < 20; i++)
+        client_.execute_async("c" + std::to_string(i));
+    const auto ending = client_.disconnect_async(Deadline::in(10s));
+    for (int i = 0; i < 20; i++) {
+        EXPECT_FALSE(i < 7 && ending.done());
+        const Json command = server_.hear();
+        EXPECT_EQ(command.at("execute"), Json("c" + std::to_string(i)));
+        server_.answer(command, i);
+    }
+    ending.get(Deadline::in(10s));
+
+    run();
+    for (int i = 0; i < 20; i++)
+        client_.execute_async("x");
+    EXPECT_EQ(failure_of([&] { client_.disconnect(Deadline::in(50ms)); }),
+              "vm: not flushed: 13 messages were still waiting for their turn after 0.1 s");
+}
+
+TEST_F(Loss, TheLastReplyOfTheHandshakeWithoutLineEndBeforeTheHangUpIsNoSession)
+{
+    const auto connected = client_.connect_async(server_.client());
+    server_.say(server_.greeting);
+    server_.say_raw(Json{{"return", Json::object()}, {"id", server_.hear().at("id")}}.dump());
+    server_.hang_up();
+    EXPECT_EQ(failure_of([&] { connected.get(Deadline::in(10s)); }), "Failed to establish session: the peer hung up");
+    EXPECT_EQ(client_.runstate(), Runstate::idle);
+}
+
+TEST_F(Loss, AnExplanationThatDoesNotComeInTimeLeavesTheCauseInTheTimeout)
+{
+    client_.on_loss([](const std::string&, std::function<void(std::string)>) {});
+    const auto connected = client_.connect_async(server_.client());
+    server_.hang_up();
+    EXPECT_EQ(failure_of([&] { connected.get(Deadline::in(50ms)); }),
+              "awaited the greeting of vm for 0.1 s; last seen: the peer hung up");
+}
+
+TEST_F(Loss, AProcessKnownToHaveEndedEndsTheSession)
+{
+    run();
+    const auto op = client_.execute_async("x");
+    client_.peer_ended("its process ended");
+    EXPECT_EQ(failure_of([&] { op.get(Deadline::in(1h)); }), "vm: its process ended while waiting for vm's reply to x");
 }
 
 TEST_F(Loss, AnExplanationReplacesTheCause)

@@ -55,21 +55,27 @@ class QmpQemu : public testing::TestWithParam<std::string>
         }
     }
 
-    /// Makes QEMU's main loop wait for as long as what is returned lives: opening a FIFO waits for the other end.
+    /// QEMU's main loop waits for as long as this lives: it reads a FIFO into which nothing is written.
     struct Busy {
         qtest::Op<Json> command;
-        std::string fifo;
-        void end() const { qtest::UniqueFd(open(fifo.c_str(), O_WRONLY | O_CLOEXEC)); }
+        qtest::UniqueFd fifo;
+        void end() { fifo.reset(); }
     };
-    Busy keep_main_loop_busy()
+    Busy keep_main_loop_busy(QmpClient& client)
     {
         const std::string fifo = directory_ / "fifo";
         EXPECT_EQ(mkfifo(fifo.c_str(), 0600), 0);
-        return {
-            qmp().execute_async(
+        Busy busy{
+            client.execute_async(
                 "blockdev-add",
                 {{"driver", "blkdebug"}, {"node-name", "slow"}, {"config", fifo}, {"image", {{"driver", "null-co"}}}}),
-            fifo};
+            {}};
+        // It can be opened for writing from the moment that QEMU opens it, which nothing else tells.
+        const auto again = loop_.after(1ms, [] {});
+        loop_.until(
+            [&] { return bool(busy.fifo = qtest::UniqueFd(open(fifo.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC))); },
+            Deadline::in(20s), "QEMU to open " + fifo);
+        return busy;
     }
 
     qtest::Loop loop_;
@@ -203,7 +209,7 @@ TEST_P(QmpQemu, DescriptorsTravelWithTheirCommand)
     EXPECT_THROW(qmp().execute("closefd", {{"fdname", "third"}}), qtest::ExecuteError);
 
     // Descriptors wait for their turn like the commands they belong to.
-    const auto busy = keep_main_loop_busy();
+    auto busy = keep_main_loop_busy(qmp());
     std::vector<qtest::Op<Json>> ops;
     const std::vector<const char*> names{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"};
     for (const char* name : names)
@@ -229,7 +235,7 @@ TEST_P(QmpQemu, AStoppedQemuTimesOutAndRecovers)
 TEST_P(QmpQemu, AKilledQemuFailsEveryPendingWaitAtOnceAndNamesTheSignal)
 {
     start();
-    const auto busy = keep_main_loop_busy();
+    auto busy = keep_main_loop_busy(qmp());
     std::vector<qtest::Op<Json>> commands{busy.command};
     for (int i = 0; i < 20; i++) // some in flight, some not
         commands.push_back(qmp().execute_async("query-status"));
@@ -251,8 +257,12 @@ TEST_P(QmpQemu, AKilledQemuFailsEveryPendingWaitAtOnceAndNamesTheSignal)
 
 TEST_P(QmpQemu, OutOfBandIsAnsweredWhileTheMainLoopIsBusy)
 {
-    start();
-    const auto busy = keep_main_loop_busy();
+    const auto path = Address::unix_path(directory_ / "second.sock");
+    start({"-qmp", "unix:" + path.text() + ",server=on,wait=off"});
+    // By another monitor, so that all that is sent here stays in this one's queue.
+    QmpClient second(loop_, "second");
+    second.connect(path, Deadline::in(20s));
+    auto busy = keep_main_loop_busy(second);
     std::vector<qtest::Op<Json>> waiting;
     for (int i = 0; i < 20; i++) // more than QEMU's monitor reads without answering
         waiting.push_back(qmp().execute_async("query-status"));
@@ -262,7 +272,8 @@ TEST_P(QmpQemu, OutOfBandIsAnsweredWhileTheMainLoopIsBusy)
     busy.end();
     for (const auto& command : waiting)
         EXPECT_TRUE(command.get(Deadline::in(20s)).has("status"));
-    EXPECT_TRUE(busy.command.done());
+    busy.command.get(Deadline::in(20s));
+    second.disconnect();
 }
 
 TEST_P(QmpQemu, AnErrorOfQemusParserEndsTheSession)

@@ -561,14 +561,28 @@ TEST_F(Ending, ADeafPeerDoesNotHoldItUp)
     EXPECT_THROW(patient.get(Deadline::in(0s)), qtest::NotFlushed);
 }
 
-TEST_F(Ending, CancellingItDropsWhatIsQueued)
+TEST_F(Ending, WhenTheLastCallerCancelsItDropsWhatIsQueued)
+{
+    expected_ = good;
+    fake_connect();
+    proto_.send_block(4 << 20);
+    const auto first = proto_.disconnect_async(Deadline::in(1h));
+    const auto second = proto_.disconnect_async(Deadline::in(1h));
+    first.cancel();
+    EXPECT_EQ(proto_.runstate(), Runstate::disconnecting);
+    EXPECT_FALSE(second.done());
+    second.cancel();
+    EXPECT_EQ(proto_.runstate(), Runstate::idle);
+}
+
+TEST_F(Ending, ClosingMeanwhileIsToldToWhoeverWaitsForTheEnd)
 {
     expected_ = good;
     fake_connect();
     proto_.send_block(4 << 20);
     const auto op = proto_.disconnect_async(Deadline::in(1h));
-    op.cancel();
-    EXPECT_EQ(proto_.runstate(), Runstate::idle);
+    proto_.close();
+    EXPECT_THROW(op.get(Deadline::in(10s)), qtest::NotFlushed);
 }
 
 TEST_F(Ending, ALossIsToldByDisconnect)
@@ -696,7 +710,8 @@ TEST_F(Hooks, OneThatThrowsFailsTheWaitNotTheSession)
     proto_.on_inbound([](Nothing) -> Nothing { throw qtest::TestFailure("the hook's word"); });
     server_.say_raw("\n");
     EXPECT_EQ(failure_of([&] { loop_.until([] { return false; }, Deadline::in(10s), "nothing"); }), "the hook's word");
-    loop_.forgive();
+    EXPECT_EQ(failure_of([&] { loop_.until([] { return true; }, Deadline::in(10s), "nothing"); }),
+              "nothing was thrown"); // told once
     EXPECT_EQ(proto_.received, 1);
     EXPECT_EQ(proto_.runstate(), Runstate::running);
     proto_.disconnect();
@@ -710,7 +725,56 @@ TEST_F(Hooks, AnObserverThatThrowsFailsTheWaitNotTheSession)
     EXPECT_EQ(proto.runstate(), Runstate::running);
     EXPECT_EQ(failure_of([&] { loop_.until([] { return true; }, Deadline::in(10s), "nothing"); }),
               "the observer's word");
-    loop_.forgive();
+}
+
+TEST_F(Hooks, OneMayEndTheSession)
+{
+    expected_ = good;
+    fake_connect();
+    proto_.on_inbound([this](Nothing nothing) {
+        proto_.close();
+        return nothing;
+    });
+    server_.say_raw("\n\n");
+    loop_.turn();
+    EXPECT_EQ(proto_.received, 0);
+    expected_.insert(expected_.end(), bad.begin(), bad.end());
+    proto_.on_inbound([](Nothing nothing) { return nothing; });
+    const auto op = proto_.accept_async(socket_path());
+    op.cancel();
+    proto_.close(); // IDLE already: nothing
+}
+
+TEST_F(Hooks, NobodyTurnsTheLoopInsideACallback)
+{
+    expected_ = good;
+    fake_connect();
+    std::vector<std::string> refusals;
+    proto_.on_inbound([&](Nothing nothing) {
+        refusals.push_back(failure_of([&] { loop_.turn(); }));
+        refusals.push_back(failure_of([&] { proto_.disconnect(); }));
+        return nothing;
+    });
+    server_.say_raw("\n");
+    loop_.until([&] { return proto_.received == 1; }, Deadline::in(10s), "a message");
+    EXPECT_EQ(refusals, (std::vector<std::string>{
+                            "waiting for a turn inside a callback of the same loop",
+                            "waiting for the end of the session of NobodyTurnsTheLoopInsideACallback inside a "
+                            "callback of the same loop"}));
+    EXPECT_EQ(proto_.runstate(), Runstate::running);
+    proto_.disconnect();
+}
+
+TEST_F(Hooks, AnyExceptionOfAMessagesHandlerEndsTheSession)
+{
+    struct Thrower : NullProtocol {
+        using NullProtocol::NullProtocol;
+        void on_message(Nothing) override { throw std::out_of_range("far"); }
+    } thrower(loop_, "thrower");
+    thrower.connect(server_.client(), Deadline::in(10s));
+    server_.say_raw("\n");
+    loop_.until([&] { return thrower.runstate() == Runstate::disconnecting; }, Deadline::in(10s), "the end");
+    EXPECT_EQ(failure_of([&] { thrower.disconnect(); }), "thrower: far");
 }
 
 } // namespace

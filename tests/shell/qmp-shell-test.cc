@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // qmp-shell as a user has it: as a script's tool, and typed at on a terminal. Its path is the argument of this program.
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
@@ -40,12 +41,13 @@ class QmpShell : public testing::Test
     };
 
     /// Through a shell, for its redirections.
-    Run run(const std::string& arguments, const std::string& input = {})
+    Run run(const std::string& arguments, const std::string& input = {}, const std::string& output = "out")
     {
         std::ofstream(directory_ / "in") << input;
-        qtest::Process process(loop_, {.arguments = {"sh", "-c", qmp_shell + " " + arguments + " <in >out 2>err"},
-                                       .output = {},
-                                       .directory = directory_});
+        qtest::Process process(loop_,
+                               {.arguments = {"sh", "-c", qmp_shell + " " + arguments + " <in >" + output + " 2>err"},
+                                .output = {},
+                                .directory = directory_});
         const ExitStatus status = process.wait(Deadline::in(60s), "the end of qmp-shell");
         EXPECT_FALSE(status.by_signal);
         return {status.number, content("out"), content("err")};
@@ -131,7 +133,9 @@ TEST_F(QmpShell, WrongUseIsOneLineAndStatus2)
     expect_refused(run("-- /no/such/qemu"), "cannot run /no/such/qemu");
     expect_refused(run("-c stop -- true"), "Failed to establish session: the peer hung up: QEMU exited with status 0");
     expect_refused(run("-t 1 -c query-status -- sh -c 'exec sleep 100'"), "awaited the greeting of QEMU");
-    EXPECT_EQ(run("-c query-name" + qemu_ + " >/dev/full").err, "");
+    expect_refused(run("-t 1 -c stop -- sh -c 'echo garbage >&3; exec sleep 100'"),
+                   "Failed to establish session: Failed to deserialize QMP message");
+    expect_refused(run("-c query-name" + qemu_, "", "/dev/full"), "cannot write the output: ");
 }
 
 TEST_F(QmpShell, HelpSaysHowACommandIsTyped)
@@ -226,8 +230,24 @@ TEST_F(QmpShellTerminal, CompletesShowsRepliesAndEventsAndRemembers)
     see("] STOP");
     see("(QMP) ");
     type("quit\n");
-    see("the peer hung up");
     EXPECT_EQ(ended(), 0);
+}
+
+TEST_F(QmpShellTerminal, AQemuThatGoesIsToldWithStatus2)
+{
+    start(" --" + qemu_.substr(3) + " -pidfile " + (directory_ / "pid").string());
+    see("(QMP) ");
+    type("stop\n");
+    see("] STOP");
+    see("(QMP) ");
+    pid_t qemu = 0;
+    std::ifstream(directory_ / "pid") >> qemu;
+    ASSERT_GT(qemu, 0);
+    kill(qemu, SIGKILL);
+    see("the peer hung up");
+    see("QEMU was killed by signal 9");
+    EXPECT_EQ(WEXITSTATUS(ended()), 2);
+    EXPECT_EQ(content(".qmp-shell_history"), "stop\n");
 }
 
 } // namespace
