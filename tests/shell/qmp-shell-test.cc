@@ -133,7 +133,7 @@ TEST_F(QmpShell, WrongUseIsOneLineAndStatus2)
     expect_refused(run("-- /no/such/qemu"), "cannot run /no/such/qemu");
     expect_refused(run("-c stop -- true"), "Failed to establish session: the peer hung up: QEMU exited with status 0");
     expect_refused(run("-t 1 -c query-status -- sh -c 'exec sleep 100'"), "awaited the greeting of QEMU");
-    expect_refused(run("-t 1 -c stop -- sh -c 'echo garbage >&3; exec sleep 100'"),
+    expect_refused(run("-t 10 -c stop -- sh -c 'echo garbage >&3; exec sleep 100'"),
                    "Failed to establish session: Failed to deserialize QMP message");
     expect_refused(run("-c query-name" + qemu_, "", "/dev/full"), "cannot write the output: ");
 }
