@@ -30,11 +30,12 @@ UniqueFd open_for(const std::filesystem::path& path, int flags)
 
 LogFile::LogFile(std::filesystem::path path) : path_(std::move(path)), fd_(open_for(path_, O_APPEND)) {}
 
-std::string LogFile::time()
+double epoch_seconds()
 {
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    return fmt::format("{:.6f}", std::chrono::duration<double>(now).count());
+    return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
+
+std::string LogFile::time() { return fmt::format("{:.6f}", epoch_seconds()); }
 
 void LogFile::line(std::string_view text) { write_all(fd_.get(), fmt::format("{} {}\n", time(), text), path_); }
 

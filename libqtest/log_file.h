@@ -32,6 +32,9 @@ class LogFile
     UniqueFd fd_;
 };
 
+/// Now, in seconds since the epoch, as QMP events and log lines have it.
+double epoch_seconds();
+
 /// Appends to a file as a whole. Throws EnvironmentError.
 void write_all(int fd, std::string_view bytes, const std::filesystem::path& path);
 /// Replaces a file's content. Throws EnvironmentError.

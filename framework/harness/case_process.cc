@@ -29,14 +29,6 @@ void report(const qtest::Json& message)
     qtest::write_all(report_fd, message.dump() + "\n", "the report to the runner");
 }
 
-void require_needs(const CaseInfo& info, const Setting& setting)
-{
-    for (const Need& need : info.needs) {
-        if (const auto reason = need.missing(setting))
-            throw qtest::Skip(*reason);
-    }
-}
-
 /// What went wrong, where in the procedure, and what the VMs were at: gathered before they are ended.
 Outcome failure(Case& test, Result result, const std::string& reason)
 {
@@ -56,7 +48,8 @@ Outcome failure(Case& test, Result result, const std::string& reason)
 Outcome run(Case& test)
 {
     try {
-        require_needs(test.info(), test.setting());
+        if (const auto reason = test.info().missing_need(test.setting()))
+            throw qtest::Skip(*reason);
         test.info().run(test);
         test.finish();
         return {};
@@ -81,7 +74,9 @@ int run_case_process(const Registry& registry, const std::string& path, const Se
     info.deadline = deadline.value_or(info.deadline);
     Outcome outcome;
     {
-        Case test(info, setting, directory, [](const std::string& name) { report(qtest::Json{{"phase", name}}); });
+        Case test(info, setting, directory, [](const std::string& name) {
+            report(qtest::Json{{"phase", name}, {"time", qtest::epoch_seconds()}});
+        });
         outcome = run(test);
     }
     report(outcome.save());

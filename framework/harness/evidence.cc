@@ -8,6 +8,7 @@
 #include "errors.h"
 #include "glib_ptr.h"
 #include "log_file.h"
+#include "record.h"
 
 namespace fs = std::filesystem;
 using qtest::Json;
@@ -146,14 +147,9 @@ void write_reproduce(const fs::path& path, const CaseInfo& info, const Setting& 
                     fs::perm_options::add);
 }
 
-Json describe(const Qemu& qemu)
-{
-    return {{"binary", qemu.binary}, {"version", qemu.schema.version()}, {"package", qemu.schema.package()}};
-}
-
 } // namespace
 
-void keep_evidence(const fs::path& scratch, const fs::path& place, const CaseInfo& info, const Setting& setting,
+void keep_evidence(const fs::path& scratch, const fs::path& place, const RunFacts& facts, const CaseRun& run,
                    const Outcome& outcome)
 {
     try {
@@ -162,16 +158,8 @@ void keep_evidence(const fs::path& scratch, const fs::path& place, const CaseInf
             if (entry.is_regular_file())
                 fs::copy_file(entry.path(), place / entry.path().filename(), fs::copy_options::overwrite_existing);
         }
-        Json needs = Json::array();
-        for (const Need& need : info.needs)
-            needs.append(need.text());
-        Json report = outcome.save();
-        report.set("case", info.path).set("summary", info.summary).set("needs", needs).set("tag", name_of(info.tag));
-        report.set("deadline_s", static_cast<std::int64_t>(info.deadline.count()));
-        report.set("source", describe(setting.source)).set("target", describe(setting.target));
-        report.set("accelerator", setting.accelerator).set("machine", setting.machine);
-        qtest::write_file(place / "case.json", report.pretty() + "\n");
-        write_reproduce(place / "reproduce.sh", info, setting);
+        qtest::write_file(place / "case.json", record_of(facts, run, outcome).pretty() + "\n");
+        write_reproduce(place / "reproduce.sh", run.info, facts.setting);
     } catch (const fs::filesystem_error& error) {
         throw qtest::EnvironmentError(
             fmt::format("cannot keep evidence in {}: {}", place.string(), error.code().message()));

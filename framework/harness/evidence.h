@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "case.h"
-#include "outcome.h"
+#include "reporter.h"
 
 namespace harness
 {
@@ -26,7 +26,7 @@ qtest::Json gather_evidence(Case& test);
 
 /// Copies what `scratch` holds to `place` (made, with its parents) and adds case.json and reproduce.sh. Throws
 /// qtest::EnvironmentError when it cannot be written.
-void keep_evidence(const std::filesystem::path& scratch, const std::filesystem::path& place, const CaseInfo& info,
-                   const Setting& setting, const Outcome& outcome);
+void keep_evidence(const std::filesystem::path& scratch, const std::filesystem::path& place, const RunFacts& facts,
+                   const CaseRun& run, const Outcome& outcome);
 
 } // namespace harness

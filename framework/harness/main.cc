@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <glib.h>
 #include <unistd.h>
@@ -71,14 +72,29 @@ int run(const Registry& registry, const Options& options, std::string_view catal
     const KnownTrouble trouble = options.known_trouble.empty()
                                      ? KnownTrouble::parse(catalogue, "the catalogue of known trouble")
                                      : KnownTrouble::parse(read_file(options.known_trouble), options.known_trouble);
-    const auto cases = select(registry, options);
+    const auto cases = options.selection.of(registry);
     require_writable(options.run.evidence);
     const RunDirectory directory;
     const Setting setting = Setting::from_environment(options.accelerator, options.machine, directory.path());
     const bool tap = options.report == Options::Report::tap ||
                      (options.report == Options::Report::automatic && !isatty(STDOUT_FILENO));
     const auto reporter = tap ? make_tap_reporter() : make_text_reporter();
-    Runner runner(options.run, setting, trouble, *reporter, directory.path());
+    const auto started = std::chrono::system_clock::now();
+    const RunFacts facts{.id = fmt::format("{:%Y%m%d-%H%M%S}-{}",
+                                           fmt::localtime(std::chrono::system_clock::to_time_t(started)), getpid()),
+                         .started = std::chrono::duration<double>(started.time_since_epoch()).count(),
+                         .command_line = {},
+                         .setting = setting,
+                         .host = describe_host(),
+                         .selected = {},
+                         .shard = options.shard,
+                         .planned = cases.size() * options.run.repeat,
+                         .jobs = options.run.jobs,
+                         .stress = 0,
+                         .seed = 0,
+                         .deadline_scale = options.timeout_multiplier,
+                         .deadline_scale_reason = {}};
+    Runner runner(options.run, facts, trouble, *reporter, directory.path());
     const Summary summary = runner.run(cases);
     if (runner.environment_errors())
         return 2;

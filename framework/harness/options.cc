@@ -118,13 +118,13 @@ Options Options::parse(int argc, char** argv)
             fmt::format("what is '{}'? A case is selected with -p (--help tells the options)", argv[1]));
 
     options.list = list;
-    options.full = full;
-    options.paths = strings(paths);
-    options.skips = strings(skips);
+    options.selection.full = full;
+    options.selection.paths = strings(paths);
+    options.selection.skips = strings(skips);
     const std::string speed = string(mode);
     if (speed != "" && speed != "quick" && speed != "slow")
         throw qtest::EnvironmentError(fmt::format("-m {}: quick or slow", speed));
-    options.slow = speed == "slow" || (speed.empty() && g_getenv("G_TEST_SLOW"));
+    options.selection.slow = speed == "slow" || (speed.empty() && g_getenv("G_TEST_SLOW"));
     if (tap && progress)
         throw qtest::EnvironmentError("--tap and --progress exclude each other");
     options.report = tap ? Report::tap : progress ? Report::text : Report::automatic;
@@ -150,59 +150,6 @@ Options Options::parse(int argc, char** argv)
     if (case_deadline > 0)
         options.case_deadline = std::chrono::seconds(case_deadline);
     return options;
-}
-
-namespace
-{
-
-/// For a mistyped path: the known one that shares most of its beginning and its end.
-std::string nearest(const Registry& registry, const std::string& path)
-{
-    const CaseInfo* best = nullptr;
-    std::size_t best_shared = 0;
-    for (const CaseInfo& info : registry.all()) {
-        const auto front =
-            std::mismatch(path.begin(), path.end(), info.path.begin(), info.path.end()).first - path.begin();
-        const auto back =
-            std::mismatch(path.rbegin(), path.rend(), info.path.rbegin(), info.path.rend()).first - path.rbegin();
-        if (const auto shared = static_cast<std::size_t>(front + back); shared > best_shared) {
-            best = &info;
-            best_shared = shared;
-        }
-    }
-    return best ? "; the nearest is " + best->path : "";
-}
-
-} // namespace
-
-std::vector<const CaseInfo*> select(const Registry& registry, const Options& options)
-{
-    const auto any = [](const std::vector<std::string>& prefixes, const std::string& path) {
-        return std::any_of(prefixes.begin(), prefixes.end(),
-                           [&](const std::string& prefix) { return selects(prefix, path); });
-    };
-    for (const auto* prefixes : {&options.paths, &options.skips}) {
-        for (const std::string& prefix : *prefixes) {
-            const auto& all = registry.all();
-            if (std::none_of(all.begin(), all.end(), [&](const CaseInfo& info) { return selects(prefix, info.path); }))
-                throw qtest::EnvironmentError(
-                    fmt::format("no case at or below '{}'{}; -l lists them", prefix, nearest(registry, prefix)));
-        }
-    }
-    std::vector<const CaseInfo*> selected;
-    for (const CaseInfo& info : registry.all()) {
-        const bool wanted = options.paths.empty() || any(options.paths, info.path);
-        const bool in_set = info.tag == Tag::smoke || (info.tag == Tag::full && (options.full || options.slow)) ||
-                            (info.tag == Tag::slow && options.slow) ||
-                            // Naming a case is asking for it.
-                            std::find(options.paths.begin(), options.paths.end(), info.path) != options.paths.end();
-        if (wanted && in_set && !any(options.skips, info.path))
-            selected.push_back(&info);
-    }
-    if (selected.empty())
-        throw qtest::EnvironmentError(
-            "these options select no case (cases beyond the smoke set need --full, slow ones -m slow)");
-    return selected;
 }
 
 } // namespace harness

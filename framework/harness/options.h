@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "runner.h"
+#include "selection.h"
 
 namespace harness
 {
@@ -16,10 +17,8 @@ struct Options {
     enum class Report { automatic, tap, text };
 
     bool list = false;
-    bool slow = false; // -m slow
-    bool full = false;
-    std::vector<std::string> paths; // -p
-    std::vector<std::string> skips; // -s
+    Selection selection;
+    Shard shard;
     Report report = Report::automatic;
     double timeout_multiplier = 1;
     std::string accelerator = "tcg";
@@ -36,8 +35,5 @@ struct Options {
     /// Throws qtest::EnvironmentError naming what it does not understand. `--help` prints and exits.
     static Options parse(int argc, char** argv);
 };
-
-/// The cases that the options select, in the registry's order. Throws qtest::EnvironmentError when a path selects none.
-std::vector<const CaseInfo*> select(const Registry& registry, const Options& options);
 
 } // namespace harness

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "outcome.h"
 
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+
 #include "glib_ptr.h"
 
 namespace harness
@@ -8,7 +12,7 @@ namespace harness
 
 namespace
 {
-constexpr const char* results[] = {"passed", "failed", "skipped", "error"};
+constexpr std::string_view results[] = {"passed", "failed", "skipped", "error"};
 
 /// A reason quotes programs that may print anything, and any amount of it.
 std::string presentable(const std::string& reason)
@@ -19,25 +23,23 @@ std::string presentable(const std::string& reason)
 }
 } // namespace
 
+const char* name_of(Result result) { return results[static_cast<int>(result)].data(); }
+
 qtest::Json Outcome::save() const
 {
-    return {{"result", results[static_cast<int>(result)]},
-            {"reason", presentable(reason)},
-            {"details", details},
-            {"seconds", seconds}};
+    return {{"result", name_of(result)}, {"reason", presentable(reason)}, {"details", details}, {"vms", vms}};
 }
 
 Outcome Outcome::load(const qtest::Json& saved)
 {
+    const auto* const name = std::find(std::begin(results), std::end(results), saved.at("result").as_string());
+    if (name == std::end(results))
+        throw qtest::JsonError("'" + saved.at("result").as_string() + "' is no result");
     Outcome outcome;
-    const std::string name = saved.at("result").as_string();
-    for (int i = 0; i < 4; i++) {
-        if (name == results[i])
-            outcome.result = static_cast<Result>(i);
-    }
+    outcome.result = static_cast<Result>(name - std::begin(results));
     outcome.reason = saved.at("reason").as_string();
     outcome.details = saved.at("details");
-    outcome.seconds = saved.at("seconds").as_double();
+    outcome.vms = saved.at("vms");
     return outcome;
 }
 

@@ -9,16 +9,45 @@
 namespace harness
 {
 
-std::string Need::text() const { return (kind == Kind::capability ? "capability " : "command ") + name; }
+std::string Need::text() const
+{
+    static constexpr const char* kinds[] = {"capability ", "command ", "accelerator ", ""};
+    return kinds[static_cast<int>(kind)] + name;
+}
 
 std::optional<std::string> Need::missing(const Setting& setting) const
 {
+    if (kind == Kind::host)
+        return probe();
+    if (kind == Kind::accelerator)
+        return setting.accelerator == name
+                   ? std::nullopt
+                   : std::optional(fmt::format("needs --accel {}, this run has {}", name, setting.accelerator));
     const auto has = [this](const qtest::Schema& schema) {
         return kind == Kind::capability ? schema.has_migration_capability(name) : schema.has_command(name);
     };
     for (const Qemu* qemu : {&setting.source, &setting.target}) {
         if (!has(qemu->schema))
             return fmt::format("QEMU {} has no {}", qemu->schema.version(), text());
+    }
+    return std::nullopt;
+}
+
+std::vector<std::string> CaseInfo::tags() const
+{
+    std::vector<std::string> all{name_of(tag)};
+    const std::size_t family = path.find('/', 1);
+    if (family != std::string::npos)
+        all.push_back(path.substr(family + 1, path.find('/', family + 1) - family - 1));
+    all.insert(all.end(), labels.begin(), labels.end());
+    return all;
+}
+
+std::optional<std::string> CaseInfo::missing_need(const Setting& setting) const
+{
+    for (const Need& need : needs) {
+        if (auto reason = need.missing(setting))
+            return reason;
     }
     return std::nullopt;
 }

@@ -18,14 +18,20 @@ namespace harness
 
 class Case;
 
-/// Something that both QEMUs must have.
+/// Something that both QEMUs, or this machine, must have.
 struct Need {
-    enum class Kind { capability, command };
+    enum class Kind { capability, command, accelerator, host };
+    /// Why this machine has it not; nothing when it has.
+    using Probe = std::function<std::optional<std::string>()>;
     Kind kind;
     std::string name;
+    Probe probe = {};
 
     static Need capability(std::string name) { return {Kind::capability, std::move(name)}; }
     static Need command(std::string name) { return {Kind::command, std::move(name)}; }
+    static Need accelerator(std::string name) { return {Kind::accelerator, std::move(name)}; }
+    /// A feature or privilege of this machine: "hugepages", "userfaultfd".
+    static Need host(std::string name, Probe probe) { return {Kind::host, std::move(name), std::move(probe)}; }
 
     /// Why it is not met, in words for a SKIP; nothing when it is.
     std::optional<std::string> missing(const Setting& setting) const;
@@ -45,6 +51,15 @@ struct CaseInfo {
     Tag tag = Tag::smoke;
     /// From start to end of its process, on a machine of ordinary speed.
     std::chrono::seconds deadline{60};
+    /// What it is selected by besides path and tag: "tls", "multifd".
+    std::vector<std::string> labels = {};
+    /// Memory that all its QEMUs take together at their peak.
+    unsigned ram_mib = 256;
+
+    /// Its tag, its family ("colo", the second part of its path) and its labels: what --tag knows it by.
+    std::vector<std::string> tags() const;
+    /// Why it cannot run: the first need that is not met.
+    std::optional<std::string> missing_need(const Setting& setting) const;
 };
 
 class Registry

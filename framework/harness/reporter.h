@@ -5,14 +5,23 @@
 #pragma once
 
 #include <cstddef>
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "outcome.h"
 #include "registry.h"
+#include "run_facts.h"
 
 namespace harness
 {
+
+/// One of the runs of a case: with --repeat there are several.
+struct CaseRun {
+    const CaseInfo& info;
+    unsigned repetition; // from 1
+};
 
 struct Summary {
     std::size_t passed = 0;
@@ -20,23 +29,32 @@ struct Summary {
     std::size_t skipped = 0;
     std::size_t known_trouble = 0; // failures that are known, and counted nowhere else
     double seconds = 0;
+    /// Why not all of it was run; empty: it was.
+    std::string cut_short = {};
 };
 
 class Reporter
 {
   public:
     virtual ~Reporter() = default;
-    /// `title`: one line on what is run and on what. `cases`: how many will finish.
-    virtual void begin(const std::string& title, std::size_t cases) = 0;
-    virtual void started(const CaseInfo&) {}
-    virtual void phase(const CaseInfo&, const std::string& /*name*/) {}
-    virtual void finished(const CaseInfo& info, const Outcome& outcome) = 0;
+    virtual void begin(const RunFacts& facts) = 0;
+    virtual void started(const CaseRun&) {}
+    virtual void phase(const CaseRun&, const std::string& /*name*/) {}
+    /// Something worth a line of its own that is no case's.
+    virtual void notice(const std::string& /*text*/) {}
+    virtual void finished(const CaseRun& run, const Outcome& outcome) = 0;
     virtual void end(const Summary& summary) = 0;
 };
 
+/// Tells every one of several.
+std::unique_ptr<Reporter> make_broadcast(std::vector<std::unique_ptr<Reporter>> reporters);
 /// TAP version 14 on stdout, with a YAML block for each failure.
 std::unique_ptr<Reporter> make_tap_reporter();
-/// For people: a line a case, failures in full, the running cases' phases on the last line when stdout is a terminal.
+/// For people: a line a case, failures in full, and on a terminal a last line that says what is under way.
 std::unique_ptr<Reporter> make_text_reporter();
+/// JUnit XML into a file. Throws qtest::EnvironmentError when it cannot be written.
+std::unique_ptr<Reporter> make_junit_reporter(const std::filesystem::path& file);
+/// JSON lines into a file (record.h). Throws qtest::EnvironmentError when it cannot be written.
+std::unique_ptr<Reporter> make_json_reporter(const std::filesystem::path& file);
 
 } // namespace harness

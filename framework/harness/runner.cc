@@ -5,10 +5,8 @@
 
 #include <algorithm>
 #include <csignal>
-#include <ctime>
 #include <set>
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -54,9 +52,10 @@ std::chrono::seconds deadline_of(const CaseInfo& info, const KnownTrouble::Entry
 class Runner::Running
 {
   public:
-    Running(Runner& runner, const CaseInfo& case_info, fs::path case_directory, qtest::SocketPair line)
-        : info(case_info), trouble(runner.trouble_.find(info.path, runner.setting_)),
-          directory(std::move(case_directory)), begin(Deadline::Clock::now()), runner_(runner),
+    Running(Runner& runner, const CaseRun& case_run, fs::path case_directory, qtest::SocketPair line)
+        : run(case_run), info(run.info), trouble(runner.trouble_.find(info.path, runner.facts_.setting)),
+          directory(std::move(case_directory)), started(qtest::epoch_seconds()),
+          begin(Deadline::Clock::now()), runner_(runner),
           splitter_(report_line_limit),
           reports_(runner.loop_, std::move(line.ours), {[this](std::string_view bytes) { receive(bytes); }, {}}),
           process_(runner.loop_, spec(runner, std::move(line.theirs))),
@@ -78,11 +77,14 @@ class Runner::Running
                1000;
     }
 
+    const CaseRun run;
     const CaseInfo& info;
     const KnownTrouble::Entry* const trouble;
     const fs::path directory;
+    const double started;
     const Deadline::Clock::time_point begin;
-    qtest::Json phases = qtest::Json::array(); // {"name", "at"} of each
+    qtest::Json phases = qtest::Json::array();
+    qtest::Json marks = qtest::Json::array();
     std::optional<Outcome> outcome;
     bool overdue = false;
 
@@ -116,8 +118,10 @@ class Runner::Running
     void report(const qtest::Json& message)
     {
         if (const auto name = message.find("phase")) {
-            phases.append(qtest::Json{{"name", *name}, {"at", seconds()}});
-            runner_.reporter_.phase(info, name->as_string());
+            phases.append(qtest::Json{{"name", *name}, {"time", message.at("time")}});
+            runner_.reporter_.phase(run, name->as_string());
+        } else if (message.has("mark")) {
+            marks.append(qtest::Json{{"name", message.at("mark")}, {"time", message.at("time")}});
         } else {
             outcome = Outcome::load(message);
         }
@@ -130,30 +134,32 @@ class Runner::Running
     qtest::Watch alarm_;
 };
 
-Runner::Runner(RunOptions options, const Setting& setting, const KnownTrouble& trouble, Reporter& reporter,
+Runner::Runner(RunOptions options, const RunFacts& facts, const KnownTrouble& trouble, Reporter& reporter,
                fs::path directory)
-    : options_(std::move(options)), setting_(setting), trouble_(trouble), reporter_(reporter),
+    : options_(std::move(options)), facts_(facts), trouble_(trouble), reporter_(reporter),
       directory_(std::move(directory))
 {
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    qtest::write_file(directory_ / "setting.json", setting_.save().dump());
+    qtest::write_file(directory_ / "setting.json", facts_.setting.save().dump());
     // Until the first case that has something to keep, the directory is only a name.
-    kept_ = options_.evidence / fmt::format("{:%Y%m%d-%H%M%S}-{}", fmt::localtime(std::time(nullptr)), getpid());
+    kept_ = options_.evidence / facts_.id;
 }
 
 Runner::~Runner() = default;
 
 Summary Runner::run(const std::vector<const CaseInfo*>& cases)
 {
-    std::vector<const CaseInfo*> queue;
-    for (unsigned i = 0; i < options_.repeat; i++)
-        queue.insert(queue.end(), cases.begin(), cases.end());
+    std::vector<CaseRun> queue;
+    for (unsigned i = 1; i <= options_.repeat; i++) {
+        for (const CaseInfo* info : cases)
+            queue.push_back({*info, i});
+    }
     const auto begin = Deadline::Clock::now();
-    reporter_.begin(setting_.text(), queue.size());
+    reporter_.begin(facts_);
     std::size_t next = 0;
     while (next < queue.size() || !running_.empty()) {
         while (next < queue.size() && running_.size() < std::max(1U, options_.jobs))
-            start(*queue[next++]);
+            start(queue[next++]);
         const auto ended = [this] {
             return std::find_if(running_.begin(), running_.end(), [](const Running& one) { return one.ended(); });
         };
@@ -169,15 +175,15 @@ Summary Runner::run(const std::vector<const CaseInfo*>& cases)
     return summary_;
 }
 
-void Runner::start(const CaseInfo& info)
+void Runner::start(const CaseRun& run)
 {
     // Short, for the sake of sockets' paths.
     const fs::path directory = directory_ / std::to_string(++started_);
     std::error_code error;
     if (!fs::create_directory(directory, error))
         throw qtest::EnvironmentError(fmt::format("cannot make {}: {}", directory.string(), error.message()));
-    reporter_.started(info);
-    running_.emplace_back(*this, info, directory, qtest::SocketPair());
+    reporter_.started(run);
+    running_.emplace_back(*this, run, directory, qtest::SocketPair());
 }
 
 /// What became of it, its process having ended.
@@ -199,7 +205,9 @@ Outcome Runner::judge(Running& running)
         if (running.phases.size() > 0)
             outcome.details.set("phase", running.phases.elements().back().at("name"));
     }
-    outcome.details.set("phases", running.phases);
+    outcome.phases = running.phases;
+    outcome.marks = running.marks;
+    outcome.started = running.started;
     outcome.seconds = running.seconds();
     std::set<pid_t> own;
     for (const Running& other : running_)
@@ -219,7 +227,7 @@ void Runner::finish(Running& running)
 {
     loop_.turn(); // reads what it had reported when it ended
     Outcome outcome = judge(running);
-    const bool failed = outcome.result == Result::failed || outcome.result == Result::error;
+    const bool failed = outcome.failed();
     if (failed || options_.keep)
         keep(running, outcome);
     std::error_code error;
@@ -232,7 +240,7 @@ void Runner::finish(Running& running)
                          : outcome.result == Result::failed && outcome.known_trouble ? summary_.known_trouble
                                                                                      : summary_.failed;
     count++;
-    reporter_.finished(running.info, outcome);
+    reporter_.finished(running.run, outcome);
 }
 
 /// Evidence that cannot be kept costs neither the case's result nor the other cases.
@@ -241,7 +249,7 @@ void Runner::keep(const Running& running, Outcome& outcome)
     const fs::path place = evidence_for(running.info);
     outcome.evidence = place;
     try {
-        keep_evidence(running.directory, place, running.info, setting_, outcome);
+        keep_evidence(running.directory, place, facts_, running.run, outcome);
     } catch (const qtest::EnvironmentError& error) {
         environment_errors_ = true;
         outcome.details.set("evidence lost", error.what());

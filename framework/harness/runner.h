@@ -31,7 +31,7 @@ struct RunOptions {
 class Runner
 {
   public:
-    Runner(RunOptions options, const Setting& setting, const KnownTrouble& trouble, Reporter& reporter,
+    Runner(RunOptions options, const RunFacts& facts, const KnownTrouble& trouble, Reporter& reporter,
            std::filesystem::path directory);
     Runner(const Runner&) = delete;
     Runner& operator=(const Runner&) = delete;
@@ -47,14 +47,14 @@ class Runner
   private:
     class Running;
 
-    void start(const CaseInfo& info);
+    void start(const CaseRun& run);
     void finish(Running& running);
     Outcome judge(Running& running);
     void keep(const Running& running, Outcome& outcome);
     std::filesystem::path evidence_for(const CaseInfo& info);
 
     RunOptions options_;
-    const Setting& setting_;
+    const RunFacts& facts_;
     const KnownTrouble& trouble_;
     Reporter& reporter_;
     std::filesystem::path directory_;

@@ -24,20 +24,20 @@ std::string in_directive(std::string text)
 class TapReporter : public Reporter
 {
   public:
-    void begin(const std::string& title, std::size_t cases) override
+    void begin(const RunFacts& facts) override
     {
-        fmt::print("TAP version 14\n# {}\n1..{}\n", title, cases);
+        fmt::print("TAP version 14\n# {}\n1..{}\n", facts.title(), facts.planned);
         std::fflush(stdout);
     }
 
-    void finished(const CaseInfo& info, const Outcome& outcome) override
+    void finished(const CaseRun& run, const Outcome& outcome) override
     {
-        const bool failed = outcome.result == Result::failed || outcome.result == Result::error;
-        fmt::print("{} {} - {}{}\n", failed ? "not ok" : "ok", ++number_, info.path, directive(outcome));
+        const bool failed = outcome.failed();
+        fmt::print("{} {} - {}{}\n", failed ? "not ok" : "ok", ++number_, run.info.path, directive(outcome));
         if (failed)
             print_yaml(outcome);
         else if (outcome.known_trouble && outcome.result == Result::passed)
-            fmt::print("# {} passed although it is known to fail: {}\n", info.path,
+            fmt::print("# {} passed although it is known to fail: {}\n", run.info.path,
                        in_directive(*outcome.known_trouble));
         std::fflush(stdout);
     }
@@ -64,8 +64,7 @@ class TapReporter : public Reporter
     {
         fmt::print("  ---\n  message: {}\n", qtest::Json(outcome.reason).dump());
         for (const auto& [key, value] : outcome.details.members()) {
-            if (key != "phases")
-                fmt::print("  {}: {}\n", key, value.dump());
+            fmt::print("  {}: {}\n", key, value.dump());
         }
         fmt::print("  seconds: {:.3f}\n", outcome.seconds);
         if (!outcome.evidence.empty())

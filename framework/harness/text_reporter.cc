@@ -18,28 +18,28 @@ namespace
 class TextReporter : public Reporter
 {
   public:
-    void begin(const std::string& title, std::size_t cases) override
+    void begin(const RunFacts& facts) override
     {
-        total_ = cases;
-        fmt::print("{}: {} case{}\n", title, cases, cases == 1 ? "" : "s");
+        total_ = facts.planned;
+        fmt::print("{}: {} case{}\n", facts.title(), total_, total_ == 1 ? "" : "s");
         std::fflush(stdout);
     }
 
-    void started(const CaseInfo& info) override { phase(info, "start"); }
+    void started(const CaseRun& run) override { phase(run, "start"); }
 
-    void phase(const CaseInfo& info, const std::string& name) override
+    void phase(const CaseRun& run, const std::string& name) override
     {
-        running_[info.path] = name;
+        running_[run.info.path] = name;
         show_live();
     }
 
-    void finished(const CaseInfo& info, const Outcome& outcome) override
+    void finished(const CaseRun& run, const Outcome& outcome) override
     {
-        running_.erase(info.path);
+        running_.erase(run.info.path);
         finished_++;
         clear_live();
         fmt::print("[{:{}}/{}] {:<7} {:6.2f} s  {}{}\n", finished_, std::to_string(total_).size(), total_,
-                   word(outcome), outcome.seconds, info.path, remark(outcome));
+                   word(outcome), outcome.seconds, run.info.path, remark(outcome));
         if (outcome.result == Result::error || outcome.unexpected_failure())
             print_failure(outcome);
         show_live();
@@ -79,8 +79,7 @@ class TextReporter : public Reporter
     {
         fmt::print("    {}\n", outcome.reason);
         for (const auto& [key, value] : outcome.details.members()) {
-            if (key != "phases")
-                fmt::print("    {}: {}\n", key, value.is_string() ? value.as_string() : value.dump());
+            fmt::print("    {}: {}\n", key, value.is_string() ? value.as_string() : value.dump());
         }
         if (!outcome.evidence.empty())
             fmt::print("    evidence: {}\n", outcome.evidence);
