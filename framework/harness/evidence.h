@@ -15,8 +15,9 @@
 namespace harness
 {
 
-/// How QEMUs ended that were not to end, those killed by a signal first: when one dies, its peer often ends too, and may be
-/// noticed sooner. Waits half a second at most for those whose monitor is gone. To be called before gather_evidence().
+/// How QEMUs ended that were not to end, those killed by a signal first: when one dies, its peer often ends too, and
+/// may be noticed sooner. Waits half a second at most for those whose monitor is gone. To be called before
+/// gather_evidence().
 std::vector<std::string> unannounced_ends(Case& test);
 
 /// Asks each VM that still answers for its state, writes it to NAME.state.json, and returns for each VM by name what a

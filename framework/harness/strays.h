@@ -21,11 +21,20 @@ struct Stray {
     std::string command; // its name
 };
 
+/// "the case left a process behind: NAME (pid N)", for a failure; `strays` is not empty.
+std::string left_behind(const std::vector<Stray>& strays);
+
 /// Kills (SIGKILL) every process that has `variable` set to `value`, and whatever it starts meanwhile, except this one,
 /// and returns when they are gone: what it found.
 std::vector<Stray> end_strays(const std::string& variable, const std::string& value);
 
-/// Reaps dead children that this process did not start itself but was given (PR_SET_CHILD_SUBREAPER).
-void reap_adopted(const std::set<pid_t>& own_children);
+/// The children of this process, dead ones that wait to be reaped included.
+std::set<pid_t> children();
+
+/// Kills, and returns when they are gone, those children of this process that are not among `own`, and whatever becomes
+/// its child by their end: what a case's process left to its subreaper (PR_SET_CHILD_SUBREAPER), when that has changed
+/// its environment. Those that belong to another case that runs (`case_variable` set to one of `others`) are left
+/// alone. What it found alive.
+std::vector<Stray> end_adopted(const std::set<pid_t>& own, const std::vector<std::string>& others = {});
 
 } // namespace harness
