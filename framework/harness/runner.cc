@@ -58,7 +58,7 @@ Summary Runner::run(Queue& queue)
     std::vector<qtest::Watch> watches;
     for (const int signal : {SIGINT, SIGTERM, SIGHUP})
         watches.push_back(loop_.watch_signal(signal, [this, signal] { interrupt(signal); }));
-    watches.push_back(loop_.after(std::chrono::seconds(1), [this] { look(); }));
+    watches.push_back(loop_.after(std::chrono::milliseconds(100), [this] { look(); }));
     const auto begin = Deadline::Clock::now();
     const auto ended = [this] {
         return std::find_if(running_.begin(), running_.end(), [](const RunningCase& one) { return one.ended(); });
@@ -66,7 +66,7 @@ Summary Runner::run(Queue& queue)
     reporter_.begin(facts_);
     for (start_what_may_run(queue); !running_.empty(); start_what_may_run(queue)) {
         // Each case's own alarm bounds this; only one that is paused for somebody to look at it has none.
-        loop_.until([&] { return ended() != running_.end(); }, Deadline::in(std::chrono::hours(24 * 365)),
+        loop_.until([&] { return ended() != running_.end(); }, Deadline::unscaled(std::chrono::hours(24 * 365)),
                     "the end of a case");
         const auto done = ended();
         loop_.turn(); // reads what it had reported when it ended
@@ -84,7 +84,11 @@ void Runner::start_what_may_run(Queue& queue)
     while (stop_.empty() && running_.size() < options_.jobs && !queue.empty()) {
         const unsigned in_use = ram_in_use();
         if (const auto run = queue.take(options_.ram_mib - std::min(in_use, options_.ram_mib))) {
-            start(*run);
+            // To repeat what is always skipped until it fails would go on for ever.
+            if (options_.repeat == Queue::no_end && run->repetition > 2 && !anything_ran_)
+                stop_ = "every case is skipped";
+            else
+                start(*run);
         } else if (running_.empty()) {
             const auto too_large = queue.take();
             report(*too_large, {.result = Result::skipped,
@@ -124,10 +128,11 @@ void Runner::start(const CaseRun& run)
                                              trouble && trouble->deadline ? *trouble->deadline : run.info.deadline});
 }
 
-/// Once a second.
+/// Ten times a second: a disk fills fast.
 void Runner::look()
 {
-    reporter_.tick();
+    if (++looks_ % 10 == 0)
+        reporter_.tick();
     std::vector<fs::path> directories;
     for (const RunningCase& one : running_)
         directories.push_back(one.directory());
@@ -201,6 +206,7 @@ void Runner::report(const CaseRun& run, const Outcome& outcome)
                          : outcome.result == Result::error  ? summary_.failed
                                                             : summary_.known_trouble;
     count++;
+    anything_ran_ = anything_ran_ || outcome.result != Result::skipped;
     reporter_.finished(run, outcome);
     const bool failed = outcome.result == Result::error || outcome.unexpected_failure();
     if (failed && (options_.fail_fast || options_.repeat == Queue::no_end) && stop_.empty())

@@ -86,6 +86,8 @@ class Runner
     std::string stop_;
     int interrupted_by_ = 0;
     bool environment_errors_ = false;
+    bool anything_ran_ = false;
+    unsigned looks_ = 0;
 };
 
 } // namespace harness

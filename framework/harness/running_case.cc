@@ -54,8 +54,8 @@ RunningCase::RunningCase(qtest::Loop& loop, Reporter& reporter, const CaseRun& r
 void RunningCase::set_alarm(std::chrono::milliseconds until)
 {
     alarm_ = loop_.after(until, [this] {
-        kill(fmt::format("the case's process did not end by itself at its deadline of {} s and was killed",
-                         terms_.deadline.count()));
+        kill(fmt::format("the case's process did not end by itself at its deadline of {:.1f} s and was killed",
+                         std::chrono::duration<double>(Deadline::in(terms_.deadline).total()).count()));
     });
 }
 
@@ -67,7 +67,7 @@ qtest::Process::Spec RunningCase::spec(qtest::UniqueFd reports) const
                                             fmt::format("{}", Deadline::scale()), "--case-deadline",
                                             std::to_string(terms_.deadline.count())},
                               .output = terms_.directory / "case.output",
-                              .environment = {{case_variable, terms_.directory}}};
+                              .environment = {{case_variable, terms_.directory}, {path_variable, run_.info.path}}};
     spec.fds.emplace_back(std::move(reports), report_fd);
     return spec;
 }

@@ -46,21 +46,6 @@ Stray describe(pid_t pid)
     return {pid, command};
 }
 
-std::vector<Stray> find(const std::string& assignment)
-{
-    std::vector<Stray> found;
-    std::error_code gone;
-    for (const auto& entry : fs::directory_iterator("/proc", gone)) {
-        const std::string name = entry.path().filename();
-        if (name.find_first_not_of("0123456789") != std::string::npos)
-            continue;
-        const auto pid = static_cast<pid_t>(std::stol(name));
-        if (pid != getpid() && has(entry.path(), assignment))
-            found.push_back(describe(pid));
-    }
-    return found;
-}
-
 /// One that has ended and was not reaped.
 bool is_zombie(pid_t pid)
 {
@@ -108,9 +93,24 @@ std::string left_behind(const std::vector<Stray>& strays)
                        strays[0].pid);
 }
 
+std::vector<Stray> find_processes(const std::string& assignment)
+{
+    std::vector<Stray> found;
+    std::error_code gone;
+    for (const auto& entry : fs::directory_iterator("/proc", gone)) {
+        const std::string name = entry.path().filename();
+        if (name.find_first_not_of("0123456789") != std::string::npos)
+            continue;
+        const auto pid = static_cast<pid_t>(std::stol(name));
+        if (pid != getpid() && has(entry.path(), assignment))
+            found.push_back(describe(pid));
+    }
+    return found;
+}
+
 std::vector<Stray> end_strays(const std::string& variable, const std::string& value)
 {
-    return end_all([&] { return find(variable + "=" + value); });
+    return end_all([&] { return find_processes(variable + "=" + value); });
 }
 
 std::set<pid_t> children()

@@ -15,6 +15,8 @@ namespace harness
 
 constexpr const char* run_variable = "MIGRATION_TEST_RUN";
 constexpr const char* case_variable = "MIGRATION_TEST_CASE";
+/// For people with a process list before them: the path of the case.
+constexpr const char* path_variable = "MIGRATION_TEST_PATH";
 
 struct Stray {
     pid_t pid;
@@ -23,6 +25,9 @@ struct Stray {
 
 /// "the case left a process behind: NAME (pid N)", for a failure; `strays` is not empty.
 std::string left_behind(const std::vector<Stray>& strays);
+
+/// The processes, other than this one, that were started with this environment variable set: "NAME=VALUE".
+std::vector<Stray> find_processes(const std::string& assignment);
 
 /// Kills (SIGKILL) every process that has `variable` set to `value`, and whatever it starts meanwhile, except this one,
 /// and returns when they are gone: what it found.

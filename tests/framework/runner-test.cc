@@ -14,9 +14,10 @@ TEST_F(RunnerTest, APassedCaseIsOkAndLeavesNothing)
 {
     const Run passed = run_case("pass");
     EXPECT_EQ(passed.status, ExitStatus::exited(0));
-    EXPECT_TRUE(matches(passed.output,
-                        "^TAP version 14\n# QEMU .*\n1\\.\\.1\nok 1 - /broken/pass\n# 1 passed, 0 failed, 0 skipped, "
-                        "0 known trouble, .* s\n$"))
+    EXPECT_TRUE(matches(
+        passed.output,
+        "^TAP version 14\n# QEMU .*\n(# deadlines .*\n)?1\\.\\.1\nok 1 - /broken/pass\n# 1 passed, 0 failed, 0 skipped, "
+        "0 known trouble, .* s\n$"))
         << passed.output;
     EXPECT_FALSE(fs::exists(directory_ / "evidence"));
     expect_nothing_left();
@@ -91,14 +92,17 @@ TEST_F(RunnerTest, WhatACasePrintsIsNotTakenForTheReport)
 TEST_F(RunnerTest, AProcessLeftBehindIsEndedAndFailsTheCase)
 {
     const Json report = failed_case(run_case("daemon"));
-    EXPECT_TRUE(matches(report.at("reason").as_string(), "^the case left (a process|2 processes) behind")) << report.dump();
+    EXPECT_TRUE(matches(report.at("reason").as_string(), "^the case left (a process|2 processes) behind"))
+        << report.dump();
     expect_nothing_left();
 }
 
 TEST_F(RunnerTest, ACaseThatWaitsTooLongSaysWhatForAndKeepsTheVmsStates)
 {
     const Json report = failed_case(run_case("wait"));
-    EXPECT_EQ(report.at("reason"), Json("awaited what never comes when the case's deadline of 2.0 s passed"));
+    EXPECT_TRUE(matches(report.at("reason").as_string(),
+                        "^awaited what never comes when the case's deadline of [0-9.]+ s passed$"))
+        << report.at("reason").dump();
     EXPECT_EQ(report.at("details/phase"), Json("hang"));
     EXPECT_EQ(report.at("details/source/run state"), Json("running"));
     EXPECT_EQ(report.at("details/target/run state"), Json("inmigrate"));
@@ -108,8 +112,10 @@ TEST_F(RunnerTest, ACaseThatWaitsTooLongSaysWhatForAndKeepsTheVmsStates)
 TEST_F(RunnerTest, WhatNoVmAnswersIsToldAllTheSame)
 {
     const Json report = failed_case(run_case("frozen"));
-    EXPECT_EQ(report.at("reason"),
-              Json("awaited source's monitor's reply to query-status when the case's deadline of 2.0 s passed"));
+    EXPECT_TRUE(
+        matches(report.at("reason").as_string(),
+                "^awaited source's monitor's reply to query-status when the case's deadline of [0-9.]+ s passed$"))
+        << report.at("reason").dump();
     EXPECT_EQ(report.at("details/phase"), Json("freeze"));
     for (const char* name : {"source", "target"})
         EXPECT_NE(report.at(std::string("details/") + name + "/run state").as_string().find("no answer"),
@@ -152,8 +158,9 @@ TEST_F(RunnerTest, AReportThatCannotBeWrittenIsNoSuccess)
 TEST_F(RunnerTest, ACaseThatHearsNoSignalIsKilledAtItsDeadlineWithItsVms)
 {
     const Json report = failed_case(run_case("busy"));
-    EXPECT_EQ(report.at("reason"),
-              Json("the case's process did not end by itself at its deadline of 2 s and was killed"));
+    EXPECT_TRUE(matches(report.at("reason").as_string(),
+                        "^the case's process did not end by itself at its deadline of [0-9.]+ s and was killed$"))
+        << report.at("reason").dump();
     expect_nothing_left();
 }
 
@@ -162,7 +169,8 @@ TEST_F(RunnerTest, AQemuKilledInMidMigrationFailsTheCaseAtOnceWithEvidence)
     const Run failed = run_case("source_killed");
     const Json report = failed_case(failed);
     const std::string reason = report.at("reason").as_string();
-    EXPECT_TRUE(reason.starts_with("source: QEMU was killed by signal 9 (Killed), which the case did not announce")) << reason;
+    EXPECT_TRUE(reason.starts_with("source: QEMU was killed by signal 9 (Killed), which the case did not announce"))
+        << reason;
     EXPECT_EQ(report.at("details/phase"), Json("migrate, held back"));
     EXPECT_EQ(report.at("details/source/exit"), Json("was killed by signal 9 (Killed)"));
     // The target may have noticed the loss of its stream by now, or not; either is told, and hides nothing.
@@ -199,7 +207,7 @@ TEST_F(RunnerTest, AKilledRunnerLeavesNothing)
 TEST_F(RunnerTest, UnfitArgumentsAreRefusedInOneLine)
 {
     expect_refused(run({"-p", "/broken/pas"}),
-                   "no case at or below '/broken/pas'; did you mean /broken/pass? (-l lists the cases)");
+                   "no case at or below '/broken/pas'; did you mean /broken/pass, /broken/nap? (-l lists the cases)");
     expect_refused(run({"--no-such-option"}), "--no-such-option");
     expect_refused(run({"/broken/pass"}), "what is '/broken/pass'?");
     expect_refused(run({"-j", "0"}), "-j");
@@ -269,7 +277,7 @@ TEST_F(RunnerTest, SelectionFollowsPathsAndTags)
     EXPECT_NE(some.output.find("\n1..1\nok 1 - /broken/pass\n"), std::string::npos) << some.output;
     const Run listed = run({"-l"});
     EXPECT_EQ(listed.status, ExitStatus::exited(0));
-    EXPECT_EQ(count(listed.output, "\n"), 17U) << listed.output;
+    EXPECT_EQ(count(listed.output, "\n"), 23U) << listed.output;
     expect_refused(run({"-p", "/broken/slow/"}), "select no case"); // below it, not it
     EXPECT_EQ(run({"-p", "/broken/slow"}).status, ExitStatus::exited(0));
 }
