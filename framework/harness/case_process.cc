@@ -9,6 +9,7 @@
 #include "evidence.h"
 #include "log_file.h"
 #include "outcome.h"
+#include "timeline.h"
 
 namespace harness
 {
@@ -74,10 +75,11 @@ int run_case_process(const Registry& registry, const std::string& path, const Se
     info.deadline = deadline.value_or(info.deadline);
     Outcome outcome;
     {
-        Case test(info, setting, directory, [](const std::string& name) {
-            report(qtest::Json{{"phase", name}, {"time", qtest::epoch_seconds()}});
+        Case test(info, setting, directory, [](const char* kind, const std::string& name) {
+            report(qtest::Json{{kind, name}, {"time", qtest::epoch_seconds()}});
         });
         outcome = run(test);
+        outcome.vms = vm_timelines(test);
     }
     report(outcome.save());
     return 0;
