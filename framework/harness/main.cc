@@ -15,6 +15,7 @@
 #include "case_process.h"
 #include "errors.h"
 #include "options.h"
+#include "report/report.h"
 #include "run_directory.h"
 
 namespace fs = std::filesystem;
@@ -109,6 +110,8 @@ int run(const Registry& registry, const Options& options, std::string_view catal
 int main(int argc, char** argv, const Registry& registry, std::string_view known_trouble)
 {
     try {
+        if (argc > 1 && std::string_view(argv[1]) == "report")
+            return report::report_main({argv + 2, argv + argc});
         const Options options = Options::parse(argc, argv);
         qtest::Deadline::set_scale(options.timeout_multiplier);
         if (options.list) {
