@@ -18,6 +18,7 @@
 #include "log_file.h"
 #include "process.h"
 #include "strays.h"
+#include "timeline.h"
 
 namespace fs = std::filesystem;
 using qtest::Deadline;
@@ -204,6 +205,7 @@ Outcome Runner::judge(Running& running)
             outcome.reason += "; its last words: " + words;
         if (running.phases.size() > 0)
             outcome.details.set("phase", running.phases.elements().back().at("name"));
+        outcome.vms = vm_timelines_from(running.directory);
     }
     outcome.phases = running.phases;
     outcome.marks = running.marks;

@@ -13,4 +13,8 @@ namespace harness
 /// of its states and events; nothing here grows with a case's length.
 qtest::Json vm_timelines(Case& test);
 
+/// The same from the transcripts in a case's directory, for a case whose process ended without telling: a VM begins
+/// with its first message. Lines that cannot be read are passed over.
+qtest::Json vm_timelines_from(const std::filesystem::path& directory);
+
 } // namespace harness

@@ -69,6 +69,17 @@ std::string escaped_line(std::string_view text, std::size_t most)
     return escaped(text, most);
 }
 
+std::string path_text(std::string_view path)
+{
+    std::string out;
+    for (const char c : escaped(path)) {
+        out += c;
+        if (c == '/' && out.size() > 1)
+            out += "<wbr/>";
+    }
+    return out;
+}
+
 std::string seconds_text(double seconds)
 {
     if (seconds >= 120) {

@@ -17,6 +17,8 @@ namespace report
 std::string escaped(std::string_view text, std::size_t most = std::numeric_limits<std::size_t>::max());
 /// The same for what stands in one line: the first of the text, at most `most` bytes of it.
 std::string escaped_line(std::string_view text, std::size_t most);
+/// A path, which may break into lines after each slash.
+std::string path_text(std::string_view path);
 
 /// "12.3 s", "0.412 s", "3 min 20 s"
 std::string seconds_text(double seconds);

@@ -137,7 +137,7 @@ std::string tags_of(const Entry& entry)
 
 std::string link_to(const Entry& entry)
 {
-    return fmt::format("<a href=\"#{}\">{}</a>{}", entry.anchor, escaped(entry.path), tags_of(entry));
+    return fmt::format("<a href=\"#{}\">{}</a>{}", entry.anchor, path_text(entry.path), tags_of(entry));
 }
 
 std::string summary_of(const Results& results)
@@ -183,7 +183,7 @@ std::string runs_of(const Results& results)
                         "these files</span></summary><ul class=\"paths\">",
                         counted(missing.size(), "case"));
         for (const std::string& path : missing)
-            out += "<li>" + escaped(path) + "</li>";
+            out += "<li>" + path_text(path) + "</li>";
         out += "</ul></details>";
     }
     return out + "</section>";

@@ -131,7 +131,7 @@ std::string folded(const Entry& entry, const std::string& body, const std::strin
 {
     return fmt::format("<details class=\"case\" id=\"{}\"><summary>{}<span class=\"path\">{}{}{}</span><span "
                        "class=\"n\">{}</span></summary>{}</details>",
-                       entry.anchor, badge(entry.verdict), escaped(entry.path), tags_of(entry), note,
+                       entry.anchor, badge(entry.verdict), path_text(entry.path), tags_of(entry), note,
                        entry.verdict == Verdict::skipped ? "" : seconds_text(entry.seconds()), body);
 }
 
@@ -179,7 +179,7 @@ class Page
         }
         for (const Entry* entry : failed)
             fmt::format_to(std::back_inserter(out), "<article id=\"{}\"><h3>{} {}{}</h3>{}</article>\n", entry->anchor,
-                           badge(entry->verdict), escaped(entry->path), tags_of(*entry),
+                           badge(entry->verdict), path_text(entry->path), tags_of(*entry),
                            failure_of(*entry, evidence_, several_runs_));
         return out + "</section>";
     }

@@ -307,9 +307,11 @@ class Picture
         for (const std::string& state : used_)
             fmt::format_to(std::back_inserter(out), "<li><i class=\"{}\"></i>{}</li>", class_of(state),
                            escaped(state, 60));
-        if (record_.at("marks").size() > 0)
-            fmt::format_to(std::back_inserter(out), "<li><i class=\"mk\"></i>{}</li>",
-                           counted(record_.at("marks").size(), "mark"));
+        if (const auto marks = record_.at("marks").elements(); !marks.empty()) {
+            const auto name = [](const Json& mark) { return escaped(mark.at("name").as_string(), 60); };
+            fmt::format_to(std::back_inserter(out), "<li><i class=\"mk\"></i>{}{}</li>", name(marks.front()),
+                           marks.size() > 1 ? " … " + name(marks.back()) : "");
+        }
         return out.empty() ? out : "<ul class=\"legend\">" + out + "</ul>";
     }
 
