@@ -88,6 +88,7 @@ void ColoPair::expect_checkpoint(int number)
     // The primary stops after the secondary does, and runs again after the secondary has loaded its state.
     const auto primarys_stop = primary.wait_event("STOP", {}, since.source);
     primary.wait_event("RESUME", {}, primarys_stop.number);
+    test_.mark(fmt::format("checkpoint {}", number));
     const auto primarys = primary.progress();
     const auto secondarys = secondary.progress();
     const auto taken = secondary.machine().qtest().readq(primarys_word);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "machine.h"
 
+#include <algorithm>
 #include <csignal>
 
 #include <fmt/format.h>
@@ -37,6 +38,11 @@ std::vector<std::string> arguments_of(const Machine::Config& config, std::vector
     return all;
 }
 
+bool is_incoming(const std::vector<std::string>& arguments)
+{
+    return std::find(arguments.begin(), arguments.end(), "-incoming") != arguments.end();
+}
+
 /// A hook that writes down what passes.
 template <class M>
 std::function<M(M)> noting(std::function<void(const M&)> note)
@@ -67,8 +73,8 @@ struct Machine::Lines {
 Machine::Machine(Loop& loop, Config config) : Machine(loop, std::move(config), Lines()) {}
 
 Machine::Machine(Loop& loop, Config config, Lines lines)
-    : loop_(loop), config_(std::move(config)), qmp_(loop, config_.name + "'s monitor"),
-      qtest_(loop, config_.name + "'s qtest server"),
+    : loop_(loop), config_(std::move(config)), run_states_(is_incoming(config_.arguments), started_),
+      qmp_(loop, config_.name + "'s monitor"), qtest_(loop, config_.name + "'s qtest server"),
       console_(loop, std::move(lines.console.ours), config_.name, config_.directory / (config_.name + ".console.log")),
       qmp_log_(config_.directory / (config_.name + ".qmp.jsonl")),
       qtest_log_(config_.directory / (config_.name + ".qtest.log")),
@@ -80,8 +86,14 @@ Machine::Machine(Loop& loop, Config config, Lines lines)
 {
     write_file(config_.directory / (config_.name + ".command-line"), command_line() + "\n");
     process_.on_exit([this](const ExitStatus& status) { exited(status); });
-    qmp_.on_outbound(noting<Json>([this](const Json& message) { qmp_log_.line(Json{{"sent", message}}.dump()); }));
-    qmp_.on_inbound(noting<Json>([this](const Json& message) { qmp_log_.line(Json{{"received", message}}.dump()); }));
+    qmp_.on_outbound(noting<Json>([this](const Json& message) {
+        run_states_.sent(message);
+        qmp_log_.line(Json{{"sent", message}}.dump());
+    }));
+    qmp_.on_inbound(noting<Json>([this](const Json& message) {
+        run_states_.received(message, epoch_seconds());
+        qmp_log_.line(Json{{"received", message}}.dump());
+    }));
     // A dump of guest memory is no evidence anybody reads.
     qtest_.on_outbound(noting<std::string>([this](const auto& line) { qtest_log_.line("> " + line.substr(0, 200)); }));
     qtest_.on_inbound(noting<std::string>([this](const auto& line) { qtest_log_.line("< " + line.substr(0, 200)); }));
@@ -92,6 +104,12 @@ Machine::Machine(Loop& loop, Config config, Lines lines)
     qtest_.on_loss(explainer);
     ready_ = qmp_.connect_async(std::move(lines.qmp.ours));
     qtest_.connect_async(std::move(lines.qtest.ours));
+}
+
+void Machine::await_ready(Deadline deadline)
+{
+    ready_->get(deadline);
+    qmp_.execute_async("query-status");
 }
 
 std::string Machine::verdict(const ExitStatus& status) const
@@ -111,6 +129,7 @@ std::optional<std::string> Machine::unannounced_end() const
 
 void Machine::exited(const ExitStatus& status)
 {
+    ended_ = epoch_seconds();
     if (status != expected_ && !any_exit_will_do_)
         loop_.fail(std::make_exception_ptr(TestFailure(verdict(status))));
     explain();

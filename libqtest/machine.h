@@ -14,9 +14,11 @@
 #include <vector>
 
 #include "console.h"
+#include "log_file.h"
 #include "process.h"
 #include "qmp_client.h"
 #include "qtest_client.h"
+#include "run_states.h"
 
 namespace qtest
 {
@@ -38,8 +40,8 @@ class Machine
     /// Kills what still runs.
     ~Machine() = default;
 
-    /// Waits for the monitor's greeting.
-    void await_ready(Deadline deadline) { ready_->get(deadline); }
+    /// Waits for the monitor's greeting. Asks for the run state without waiting: QEMU tells no events before that.
+    void await_ready(Deadline deadline);
 
     const std::string& name() const noexcept { return config_.name; }
     const Config& config() const noexcept { return config_; }
@@ -47,6 +49,11 @@ class Machine
     QtestClient& qtest() noexcept { return qtest_; }
     Console& console() noexcept { return console_; }
     Process& process() noexcept { return process_; }
+
+    /// When its process was started, and when it was found to have ended: seconds since the epoch.
+    double started() const noexcept { return started_; }
+    const std::optional<double>& ended() const noexcept { return ended_; }
+    const RunStates& run_states() const noexcept { return run_states_; }
 
     /// Announces how it will end; nothing more happens here.
     void expect_exit(ExitStatus status) { expected_ = status; }
@@ -78,6 +85,9 @@ class Machine
 
     Loop& loop_;
     Config config_;
+    const double started_ = epoch_seconds();
+    std::optional<double> ended_;
+    RunStates run_states_;
     QmpClient qmp_;
     QtestClient qtest_;
     Console console_;

@@ -6,8 +6,8 @@
 namespace harness
 {
 
-Case::Case(const CaseInfo& info, const Setting& setting, std::filesystem::path directory, OnPhase on_phase)
-    : info_(info), setting_(setting), directory_(std::move(directory)), on_phase_(std::move(on_phase))
+Case::Case(const CaseInfo& info, const Setting& setting, std::filesystem::path directory, OnMoment on_moment)
+    : info_(info), setting_(setting), directory_(std::move(directory)), on_moment_(std::move(on_moment))
 {
     loop_.set_limit(Deadline::in(info.deadline));
 }
@@ -15,7 +15,7 @@ Case::Case(const CaseInfo& info, const Setting& setting, std::filesystem::path d
 void Case::phase(const std::string& name)
 {
     phases_.push_back({name, Deadline::Clock::now()});
-    on_phase_(name);
+    on_moment_("phase", name);
 }
 
 void Case::check(bool holds, const std::string& text) const

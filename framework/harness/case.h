@@ -27,10 +27,10 @@ class Case
         std::string name;
         qtest::Deadline::Clock::time_point begin;
     };
-    /// Told at the beginning of each phase.
-    using OnPhase = std::function<void(const std::string& name)>;
+    /// Told of each "phase" as it begins and of each "mark".
+    using OnMoment = std::function<void(const char* kind, const std::string& name)>;
 
-    Case(const CaseInfo& info, const Setting& setting, std::filesystem::path directory, OnPhase on_phase);
+    Case(const CaseInfo& info, const Setting& setting, std::filesystem::path directory, OnMoment on_moment);
 
     const CaseInfo& info() const noexcept { return info_; }
     const Setting& setting() const noexcept { return setting_; }
@@ -42,6 +42,8 @@ class Case
     /// Begins a phase; the previous one ends. Failure texts name the phase they happened in.
     void phase(const std::string& name);
     const std::vector<Phase>& phases() const noexcept { return phases_; }
+    /// Notes that something is reached, such as a checkpoint: reports show it in the case's timeline.
+    void mark(const std::string& name) { on_moment_("mark", name); }
 
     /// Throws qtest::TestFailure with the text unless `holds`. The text says what was expected and what was seen.
     void check(bool holds, const std::string& text) const;
@@ -61,7 +63,7 @@ class Case
     const CaseInfo& info_;
     const Setting& setting_;
     std::filesystem::path directory_;
-    OnPhase on_phase_;
+    OnMoment on_moment_;
     qtest::Loop loop_;
     std::vector<Phase> phases_;
     std::vector<std::unique_ptr<qtest::Machine>> machines_;

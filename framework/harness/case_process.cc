@@ -12,6 +12,7 @@
 #include "log_file.h"
 #include "outcome.h"
 #include "strays.h"
+#include "timeline.h"
 
 namespace harness
 {
@@ -79,10 +80,11 @@ int run_case_process(const Registry& registry, const std::string& path, const Se
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     Outcome outcome;
     {
-        Case test(info, setting, directory, [](const std::string& name) {
-            report(qtest::Json{{"phase", name}, {"time", qtest::epoch_seconds()}});
+        Case test(info, setting, directory, [](const char* kind, const std::string& name) {
+            report(qtest::Json{{kind, name}, {"time", qtest::epoch_seconds()}});
         });
         outcome = run(test);
+        outcome.vms = vm_timelines(test);
     }
     const auto strays = end_adopted({});
     if (!strays.empty() && outcome.result == Result::passed)

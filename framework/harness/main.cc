@@ -18,6 +18,7 @@
 #include "listing.h"
 #include "log_file.h"
 #include "options.h"
+#include "report/report.h"
 #include "run_directory.h"
 #include "stress.h"
 
@@ -160,6 +161,8 @@ int run(const Registry& registry, Options options, std::string_view catalogue)
 int main(int argc, char** argv, const Registry& registry, std::string_view known_trouble)
 {
     try {
+        if (argc > 1 && std::string_view(argv[1]) == "report")
+            return report::report_main({argv + 2, argv + argc});
         const Options options = Options::parse(argc, argv);
         const int status = !options.case_path.empty()                  ? be_case(registry, options)
                            : options.listing != Options::Listing::none ? list(registry, options)

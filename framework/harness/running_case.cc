@@ -9,6 +9,7 @@
 #include "errors.h"
 #include "log_file.h"
 #include "strays.h"
+#include "timeline.h"
 
 namespace fs = std::filesystem;
 using qtest::Deadline;
@@ -138,6 +139,8 @@ Outcome RunningCase::outcome() const
         outcome.result = outcome.result == Result::error ? Result::error : Result::failed;
         if (phases_.size() > 0 && !outcome.details.has("phase"))
             outcome.details.set("phase", phases_.elements().back().at("name"));
+        if (!reported_)
+            outcome.vms = vm_timelines_from(terms_.directory);
     }
     outcome.phases = phases_;
     outcome.marks = marks_;
