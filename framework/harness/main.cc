@@ -14,7 +14,9 @@
 
 #include "case_process.h"
 #include "errors.h"
+#include "merge.h"
 #include "options.h"
+#include "output.h"
 #include "run_directory.h"
 
 namespace fs = std::filesystem;
@@ -67,6 +69,27 @@ int be_case(const Registry& registry, const Options& options)
     return run_case_process(registry, options.case_path, setting, options.case_directory, options.case_deadline);
 }
 
+std::vector<std::string> paths_of(const std::vector<const CaseInfo*>& cases)
+{
+    std::vector<std::string> paths;
+    for (const CaseInfo* info : cases)
+        paths.push_back(info->path);
+    return paths;
+}
+
+std::unique_ptr<Reporter> make_reporter(const Options& options, Output& output)
+{
+    const bool tap = options.report == Options::Report::tap ||
+                     (options.report == Options::Report::automatic && !isatty(STDOUT_FILENO));
+    std::vector<std::unique_ptr<Reporter>> reporters;
+    reporters.push_back(tap ? make_tap_reporter(output) : make_text_reporter(output));
+    if (!options.junit.empty())
+        reporters.push_back(make_junit_reporter(options.junit));
+    if (!options.json.empty())
+        reporters.push_back(make_json_reporter(options.json));
+    return make_broadcast(std::move(reporters));
+}
+
 int run(const Registry& registry, const Options& options, std::string_view catalogue)
 {
     const KnownTrouble trouble = options.known_trouble.empty()
@@ -76,9 +99,8 @@ int run(const Registry& registry, const Options& options, std::string_view catal
     require_writable(options.run.evidence);
     const RunDirectory directory;
     const Setting setting = Setting::from_environment(options.accelerator, options.machine, directory.path());
-    const bool tap = options.report == Options::Report::tap ||
-                     (options.report == Options::Report::automatic && !isatty(STDOUT_FILENO));
-    const auto reporter = tap ? make_tap_reporter() : make_text_reporter();
+    Output output(STDOUT_FILENO);
+    const auto reporter = make_reporter(options, output);
     const auto started = std::chrono::system_clock::now();
     const RunFacts facts{.id = fmt::format("{:%Y%m%d-%H%M%S}-{}",
                                            fmt::localtime(std::chrono::system_clock::to_time_t(started)), getpid()),
@@ -86,7 +108,7 @@ int run(const Registry& registry, const Options& options, std::string_view catal
                          .command_line = {},
                          .setting = setting,
                          .host = describe_host(),
-                         .selected = {},
+                         .selected = paths_of(cases),
                          .shard = options.shard,
                          .planned = cases.size() * options.run.repeat,
                          .jobs = options.run.jobs,
@@ -96,6 +118,7 @@ int run(const Registry& registry, const Options& options, std::string_view catal
                          .deadline_scale_reason = {}};
     Runner runner(options.run, facts, trouble, *reporter, directory.path());
     const Summary summary = runner.run(cases);
+    output.finish();
     if (runner.environment_errors())
         return 2;
     if (summary.failed > 0)
@@ -109,6 +132,8 @@ int run(const Registry& registry, const Options& options, std::string_view catal
 int main(int argc, char** argv, const Registry& registry, std::string_view known_trouble)
 {
     try {
+        if (argc > 1 && std::string_view(argv[1]) == "merge")
+            return merge_main({argv + 2, argv + argc});
         const Options options = Options::parse(argc, argv);
         qtest::Deadline::set_scale(options.timeout_multiplier);
         if (options.list) {

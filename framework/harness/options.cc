@@ -69,7 +69,7 @@ Options Options::parse(int argc, char** argv)
     gboolean list = FALSE, full = FALSE, tap = FALSE, progress = FALSE, keep = FALSE, keep_going = FALSE;
     char **paths = nullptr, **skips = nullptr;
     char *mode = nullptr, *seed = nullptr, *accelerator = nullptr, *machine = nullptr, *trouble = nullptr,
-         *evidence = nullptr;
+         *evidence = nullptr, *junit = nullptr, *json = nullptr;
     char *case_path = nullptr, *case_directory = nullptr, *setting = nullptr;
     int jobs = 1, repeat = 1, case_deadline = 0;
     double multiplier = 1;
@@ -83,6 +83,8 @@ Options Options::parse(int argc, char** argv)
         {"full", 0, 0, G_OPTION_ARG_NONE, &full, "With the cases beyond the smoke set", nullptr},
         {"tap", 0, 0, G_OPTION_ARG_NONE, &tap, "Report as TAP version 14 even on a terminal", nullptr},
         {"progress", 0, 0, G_OPTION_ARG_NONE, &progress, "Report for people even when not on a terminal", nullptr},
+        {"junit", 0, 0, G_OPTION_ARG_FILENAME, &junit, "Report as JUnit XML, too", "FILE"},
+        {"json", 0, 0, G_OPTION_ARG_FILENAME, &json, "Report as JSON lines, too", "FILE"},
         {"jobs", 'j', 0, G_OPTION_ARG_INT, &jobs, "Cases at once (1)", "N"},
         {"repeat", 0, 0, G_OPTION_ARG_INT, &repeat, "Run everything N times", "N"},
         {"keep", 0, 0, G_OPTION_ARG_NONE, &keep, "Keep the evidence of passed cases, too", nullptr},
@@ -143,6 +145,8 @@ Options Options::parse(int argc, char** argv)
         options.accelerator = string(accelerator);
     options.machine = string(machine);
     options.known_trouble = string(trouble);
+    options.junit = string(junit);
+    options.json = string(json);
     static_cast<void>(string(seed));
     options.case_path = string(case_path);
     options.case_directory = string(case_directory);

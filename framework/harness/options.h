@@ -20,6 +20,8 @@ struct Options {
     Selection selection;
     Shard shard;
     Report report = Report::automatic;
+    std::string junit; // a file, or none
+    std::string json;  // a file, or none
     double timeout_multiplier = 1;
     std::string accelerator = "tcg";
     std::string machine;
