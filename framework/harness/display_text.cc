@@ -102,27 +102,30 @@ std::string clip_start(const std::string& text, std::size_t width)
             dropped += bytes.size();
         }
     });
-    return "…" + text.substr(dropped);
+    const std::size_t slash = text.find('/', dropped);
+    return "…" + text.substr(slash == std::string::npos ? dropped : slash);
 }
 
 std::string indented(std::string_view text, std::size_t indent, std::size_t width)
 {
     const std::string shown = printable(text);
-    const std::string margin(indent, ' ');
     std::string result;
     for (std::size_t at = 0; at < shown.size() || at == 0;) {
         const std::size_t end = std::min(shown.find('\n', at), shown.size());
+        const std::size_t own = std::min(shown.find_first_not_of(' ', at), end) - at;
+        const std::string margin(indent + own, ' ');
+        at += own;
         std::string line = margin;
-        std::size_t used = indent;
+        std::size_t used = margin.size();
         for (std::size_t word = at; word < end;) {
             // A word with the spaces before it: so that what is aligned stays so.
             const std::size_t letter = std::min(shown.find_first_not_of(' ', word), end);
             const std::size_t next = std::min(shown.find(' ', letter), end);
             std::string piece = shown.substr(word, next - word);
-            if (width > 0 && used > indent && used + columns(piece) > width) {
+            if (width > 0 && used > margin.size() && used + columns(piece) > width) {
                 result += line + "\n";
                 line = margin;
-                used = indent;
+                used = margin.size();
                 piece.erase(0, letter - word);
             }
             line += piece;

@@ -23,9 +23,10 @@ std::string one_line(std::string_view text);
 std::size_t columns(std::string_view text);
 /// No more than `width` columns: the start, and "…" when something was cut.
 std::string clip_end(const std::string& text, std::size_t width);
-/// The same, but the end is kept: of a path, what tells it from others.
+/// The same, but the end is kept: of a path, what tells it from others; cut before a '/' when one is in reach.
 std::string clip_start(const std::string& text, std::size_t width);
-/// Each line indented, and broken between words to be no wider than `width` (0: as long as it is). A word that is too
+/// Each line indented, and broken between words to be no wider than `width` (0: as long as it is), what follows a break
+/// as deep as the line's start. A word that is too
 /// long, such as a path, stays whole. Ends with a line break.
 std::string indented(std::string_view text, std::size_t indent, std::size_t width);
 

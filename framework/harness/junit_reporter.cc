@@ -70,7 +70,8 @@ std::string xml_lines(const std::string& text)
     return result;
 }
 
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+/// A message is a line to be shown in lists.
+std::string first_line(const std::string& text) { return clip_end(printable(text.substr(0, text.find('\n'))), 200); }
 
 /// "/migration/precopy/tcp/plain" → "migration.precopy.tcp", "plain"
 std::pair<std::string, std::string> class_and_name(const CaseRun& run)

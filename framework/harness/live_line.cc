@@ -83,19 +83,18 @@ std::string LiveLine::cases(std::size_t width, Clock::time_point now) const
 std::string LiveLine::text(std::size_t width, Clock::time_point now) const
 {
     const auto all = heads(now);
-    const std::size_t wanted = running.empty() ? 0 : least_case * std::min<std::size_t>(running.size(), 2) + 4;
-    // The first heads give way to the cases, the last ones do not.
-    for (const std::string& head : all) {
-        if (columns(head) + 1 + wanted <= width)
-            return head + " " + cases(width - columns(head) - 1, now);
-    }
-    for (std::size_t i = 2; i < all.size(); i++) {
-        if (columns(all[i]) + 1 + least_case <= width && !running.empty())
-            return all[i] + " " + cases(width - columns(all[i]) - 1, now);
-    }
-    for (std::size_t i = 2; i < all.size(); i++) {
-        if (columns(all[i]) <= width)
-            return all[i];
+    const std::size_t wanted = least_case * std::min<std::size_t>(running.size(), 2) + 4;
+    struct Choice {
+        std::size_t head;
+        std::size_t room_for_cases;
+    };
+    // Skips and the estimate give way to the running cases, what failed does not.
+    const Choice choices[] = {{0, wanted}, {1, wanted}, {2, wanted}, {2, least_case}, {3, least_case},
+                              {3, 8},      {4, 8},      {4, 0},      {5, 0}};
+    for (const auto& [index, room] : choices) {
+        const std::size_t used = columns(all[index]) + 1;
+        if (running.empty() ? used <= width + 1 : used + room <= width)
+            return room == 0 || running.empty() ? all[index] : all[index] + " " + cases(width - used, now);
     }
     return clip_end(all.back(), width);
 }

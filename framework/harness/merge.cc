@@ -213,7 +213,7 @@ Faults failures(const Files& files)
             if (result == "error" || (result == "failed" && !one.has("known_trouble")))
                 faults.push_back(fmt::format("{} (run {}) {}: {}", one.at("case").as_string(),
                                              one.at("repetition").as_int(), result == "error" ? "had an error" : result,
-                                             one.at("reason").as_string()));
+                                             clip_end(one_line(one.at("reason").as_string()), 300)));
         }
     }
     return faults;
