@@ -31,6 +31,9 @@ constexpr std::size_t least_case = 16;
 std::string describe(const LiveLine::Running& one, std::size_t width, LiveLine::Clock::time_point now)
 {
     const std::string name = one_line(one.path) + (one.repetition > 1 ? fmt::format("#{}", one.repetition) : "");
+    constexpr std::size_t least_with_phase = 12;
+    if (width < least_with_phase)
+        return clip_start(name, width);
     std::string phase = ": " + one_line(one.phase);
     if (now - one.begin >= seconds(10))
         phase += " " + clock_text(now - one.begin);

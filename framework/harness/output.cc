@@ -57,10 +57,11 @@ void Output::write(std::string_view bytes)
     changed_.notify_one();
 }
 
-bool Output::idle()
+bool Output::is_behind()
 {
+    constexpr std::size_t much = 4096; // two screens of a small terminal
     const std::lock_guard lock(mutex_);
-    return queue_.empty() && !busy_;
+    return queue_.size() > much;
 }
 
 void Output::hand_over()
@@ -71,11 +72,9 @@ void Output::hand_over()
         if (queue_.empty())
             return;
         const std::string bytes = std::exchange(queue_, {});
-        busy_ = true;
         lock.unlock();
         const int error = write_all(fd_, bytes);
         lock.lock();
-        busy_ = false;
         if (error) {
             error_ = error;
             queue_.clear();

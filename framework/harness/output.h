@@ -27,8 +27,8 @@ class Output
     int fd() const noexcept { return fd_; }
     /// Bytes of one call stay together. After an error they are dropped; finish() tells.
     void write(std::string_view bytes);
-    /// Whether the reader has taken everything: what is only of the moment need not be queued before.
-    bool idle();
+    /// Whether so much waits for the reader that what is only of the moment had better not be queued behind it.
+    bool is_behind();
     /// Waits until the reader has taken everything, for as long as it takes; nothing may be written afterwards. Throws
     /// qtest::EnvironmentError when something could not be written: the disk is full, the reader is gone.
     void finish();
@@ -42,7 +42,6 @@ class Output
     std::mutex mutex_; // for all below
     std::condition_variable changed_;
     std::string queue_;
-    bool busy_ = false; // bytes taken from the queue are not yet written
     bool finished_ = false;
     int error_ = 0; // errno of the first write that failed
     std::thread thread_;

@@ -70,11 +70,13 @@ class TextReporter : public Reporter
         if (live_.finished > 1 && !failed_.empty())
             text += list_of_failed();
         if (summary.known_trouble)
-            text += fmt::format("{} failed as known trouble of this QEMU\n", summary.known_trouble);
+            text += indented(fmt::format("{} failed as known trouble of this QEMU", summary.known_trouble), 0,
+                             terminal_.width());
         if (!summary.cut_short.empty())
             text += indented("not every case was run: " + summary.cut_short, 0, terminal_.width());
-        text += fmt::format("took {:.1f} s\n{} passed, {} failed, {} skipped\n", summary.seconds, summary.passed,
-                            summary.failed, summary.skipped);
+        text += indented(fmt::format("took {:.1f} s\n{} passed, {} failed, {} skipped", summary.seconds, summary.passed,
+                                     summary.failed, summary.skipped),
+                         0, terminal_.width());
         live_.running.clear();
         print(text);
     }
@@ -126,7 +128,9 @@ class TextReporter : public Reporter
         const std::string after = terminal_.is_narrow() ? fmt::format(" {:5.1f} ", outcome.seconds)
                                                         : fmt::format(" {:6.2f} s  ", outcome.seconds);
         const std::size_t used = columns(before) + 7 + columns(after);
-        std::string name = one_line(name_of(run));
+        std::string name = terminal_.is_narrow() && run.repetition > 1
+                               ? fmt::format("{}#{}", run.info.path, run.repetition)
+                               : name_of(run);
         std::string text = remark(outcome);
         if (width > 0)
             name = clip_start(name, width > used ? width - used : 0);
@@ -174,7 +178,7 @@ class TextReporter : public Reporter
     /// A reader that is behind gets the lines that stay, and not each state of the live one.
     void draw()
     {
-        if (terminal_.can_draw() && output_.idle())
+        if (terminal_.can_draw() && !output_.is_behind())
             print({});
     }
 
