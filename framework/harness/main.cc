@@ -17,7 +17,9 @@
 #include "host_memory.h"
 #include "listing.h"
 #include "log_file.h"
+#include "merge.h"
 #include "options.h"
+#include "output.h"
 #include "report/report.h"
 #include "run_directory.h"
 #include "stress.h"
@@ -76,11 +78,17 @@ int list(const Registry& registry, const Options& options)
     return 0;
 }
 
-std::unique_ptr<Reporter> make_reporter(const Options& options)
+std::unique_ptr<Reporter> make_reporter(const Options& options, Output& output)
 {
     const bool tap = options.report == Options::Report::tap ||
                      (options.report == Options::Report::automatic && !isatty(STDOUT_FILENO));
-    return tap ? make_tap_reporter() : make_text_reporter();
+    std::vector<std::unique_ptr<Reporter>> reporters;
+    reporters.push_back(tap ? make_tap_reporter(output) : make_text_reporter(output));
+    if (!options.junit.empty())
+        reporters.push_back(make_junit_reporter(options.junit));
+    if (!options.json.empty())
+        reporters.push_back(make_json_reporter(options.json));
+    return make_broadcast(std::move(reporters));
 }
 
 RunFacts make_facts(const Options& options, const Setting& setting, const std::vector<const CaseInfo*>& selected,
@@ -141,10 +149,12 @@ int run(const Registry& registry, Options options, std::string_view catalogue)
                 : options.run.jobs > 1 ? Queue::Order::longest_first
                                        : Queue::Order::registered,
                 times, facts.seed);
-    const auto reporter = make_reporter(options);
     const Stress stress(options.stress);
+    Output output(STDOUT_FILENO);
+    const auto reporter = make_reporter(options, output);
     Runner runner(options.run, facts, trouble, times, *reporter, directory.path());
     const Summary summary = runner.run(queue);
+    output.finish();
     save_times(times);
     if (runner.interrupted_by() != 0)
         return 128 + runner.interrupted_by();
@@ -161,7 +171,10 @@ int run(const Registry& registry, Options options, std::string_view catalogue)
 int main(int argc, char** argv, const Registry& registry, std::string_view known_trouble)
 {
     try {
-        if (argc > 1 && std::string_view(argv[1]) == "report")
+        const std::string_view verb = argc > 1 ? argv[1] : "";
+        if (verb == "merge")
+            return merge_main({argv + 2, argv + argc});
+        if (verb == "report")
             return report::report_main({argv + 2, argv + argc});
         const Options options = Options::parse(argc, argv);
         const int status = !options.case_path.empty()                  ? be_case(registry, options)

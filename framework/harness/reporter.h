@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Reporter: stands between the runner and whoever reads. The runner calls it in this order: begin; per case started,
-// any number of phase, finished; end. With several jobs, the cases interleave.
+// any number of phase, finished; end. With several jobs, the cases interleave. None of them waits for a reader. Only
+// begin and end may throw.
 #pragma once
 
 #include <cstddef>
@@ -40,23 +41,25 @@ class Reporter
     virtual void begin(const RunFacts& facts) = 0;
     virtual void started(const CaseRun&) {}
     virtual void phase(const CaseRun&, const std::string& /*name*/) {}
-    /// About once a second while cases run.
-    virtual void tick() {}
     /// Something worth a line of its own that is no case's.
     virtual void notice(const std::string& /*text*/) {}
+    /// About once a second while cases run: time passes where nothing else happens.
+    virtual void tick() {}
     virtual void finished(const CaseRun& run, const Outcome& outcome) = 0;
     virtual void end(const Summary& summary) = 0;
 };
 
-/// Tells every one of several.
+class Output;
+
+/// Tells every one of several; what one of them throws is thrown when all have been told.
 std::unique_ptr<Reporter> make_broadcast(std::vector<std::unique_ptr<Reporter>> reporters);
-/// TAP version 14 on stdout, with a YAML block for each failure.
-std::unique_ptr<Reporter> make_tap_reporter();
+/// TAP version 14, with a YAML block for each failure.
+std::unique_ptr<Reporter> make_tap_reporter(Output& output);
 /// For people: a line a case, failures in full, and on a terminal a last line that says what is under way.
-std::unique_ptr<Reporter> make_text_reporter();
-/// JUnit XML into a file. Throws qtest::EnvironmentError when it cannot be written.
+std::unique_ptr<Reporter> make_text_reporter(Output& output);
+/// JUnit XML into a file. Throws qtest::EnvironmentError when it cannot be written: here, or at the end.
 std::unique_ptr<Reporter> make_junit_reporter(const std::filesystem::path& file);
-/// JSON lines into a file (record.h). Throws qtest::EnvironmentError when it cannot be written.
+/// JSON lines into a file (record.h). Throws qtest::EnvironmentError when it cannot be written: here, or at the end.
 std::unique_ptr<Reporter> make_json_reporter(const std::filesystem::path& file);
 
 } // namespace harness

@@ -6,7 +6,6 @@
 
 #include <fstream>
 
-#include <fmt/format.h>
 #include <glib.h>
 
 #include "glib_ptr.h"
@@ -49,18 +48,6 @@ qtest::Json describe_host()
             {"cpu", proc_value("/proc/cpuinfo", "model name")},
             {"cores", static_cast<std::int64_t>(g_get_num_processors())},
             {"memory_mib", pages * sysconf(_SC_PAGESIZE) / 1024 / 1024}};
-}
-
-std::vector<std::string> RunFacts::remarks() const
-{
-    std::vector<std::string> lines;
-    if (shard.count > 1)
-        lines.push_back(fmt::format("shard {} of {}, of {} cases", shard.index + 1, shard.count, selected.size()));
-    if (seed != 0)
-        lines.push_back(fmt::format("this order again: --shuffle --seed {}", seed));
-    if (deadline_scale != 1)
-        lines.push_back(fmt::format("deadlines x{:.1f}: {}", deadline_scale, deadline_scale_reason));
-    return lines;
 }
 
 qtest::Json RunFacts::save() const
