@@ -167,7 +167,7 @@ class Picture
                            "<g><title>{0} from {1} for {2}</title><rect class=\"ph{3}\" x=\"{4:.2f}%\" "
                            "width=\"{5:.2f}%\"/><line class=\"pl\" x1=\"{4:.2f}%\" x2=\"{4:.2f}%\" "
                            "y2=\"{6}\"/>",
-                           escaped(name, 120), at_text(all[i].at("at").as_double()),
+                           escaped_line(name, 120), at_text(all[i].at("at").as_double()),
                            seconds_text(all[i].at("seconds").as_double()), last && failed_ ? " bad" : "", extent.begin,
                            extent.width(), bottom);
             if (const Fit fit = fit_within(name, extent.width()); fit != Fit::never)
@@ -200,7 +200,7 @@ class Picture
     std::string lane(const Json& vm, int& y)
     {
         std::string out = fmt::format("<svg y=\"{}\" overflow=\"visible\"><text class=\"vm\" y=\"13\">{}</text>", y,
-                                      escaped(vm.at("name").as_string(), 40));
+                                      escaped_line(vm.at("name").as_string(), 24));
         const auto exit = vm.at("exit");
         const std::string last =
             vm.at("states").size() ? vm.at("states").elements().back().at("state").as_string() : "";
@@ -208,7 +208,7 @@ class Picture
                                  : failed_ && !last.empty() ? last + " to the end"
                                                             : "";
         fmt::format_to(std::back_inserter(out), "<text class=\"{}\" x=\"100%\" y=\"13\" text-anchor=\"end\">{}</text>",
-                       is_loud(vm) ? "ex bad" : "ex", escaped(text, 48));
+                       is_loud(vm) ? "ex bad" : "ex", escaped_line(text, 36));
         out += states(vm);
         const auto [ticks, rows] = events(vm);
         out += ticks + "</svg>";
@@ -232,7 +232,7 @@ class Picture
             fmt::format_to(std::back_inserter(out),
                            "<rect class=\"s {}\" x=\"{:.2f}%\" width=\"{:.2f}%\"><title>{} from "
                            "{}</title></rect>",
-                           class_of(state), extent.begin, extent.width(), escaped(state, 60),
+                           class_of(state), extent.begin, extent.width(), escaped_line(state, 60),
                            at_text(all[i].at("at").as_double()));
             if (const Fit fit = fit_within(state, extent.width()); fit != Fit::never)
                 fmt::format_to(std::back_inserter(out),
@@ -259,8 +259,8 @@ class Picture
             if (spots.empty() || at - spots.back().at > spot_)
                 spots.emplace_back(at);
             const Json data = event.at("data");
-            spots.back().add(fmt::format("{} {}{}", at_text(event.at("at").as_double()), escaped(name, 60),
-                                         data.size() ? " " + escaped(data.dump(), 160) : ""));
+            spots.back().add(fmt::format("{} {}{}", at_text(event.at("at").as_double()), escaped_line(name, 60),
+                                         data.size() ? " " + escaped_line(data.dump(), 160) : ""));
             const auto status = data.find("status");
             if (name != "MIGRATION" || !status || !status->is_string())
                 continue;
@@ -272,7 +272,7 @@ class Picture
                                "<text class=\"ms{}{}\" x=\"{:.2f}%\" dx=\"{}\" y=\"{}\"{}>{}</text>",
                                word == "failed" || word == "cancelled" ? " bad" : "", hidden_where_narrow(place.fit),
                                at, place.ends_here ? 2 : 0, 54 + place.row * 13,
-                               place.ends_here ? " text-anchor=\"end\"" : "", escaped(word, 40));
+                               place.ends_here ? " text-anchor=\"end\"" : "", escaped_line(word, 40));
         }
         std::string ticks;
         for (const Spot& one : spots)
@@ -312,7 +312,7 @@ class Picture
         std::string out;
         for (const std::string& state : used_)
             fmt::format_to(std::back_inserter(out), "<li><i class=\"{}\"></i>{}</li>", class_of(state),
-                           escaped(state, 60));
+                           escaped_line(state, 60));
         if (const auto marks = record_.at("marks").elements(); !marks.empty()) {
             const auto name = [](const Json& mark) { return escaped(mark.at("name").as_string(), 60); };
             fmt::format_to(std::back_inserter(out), "<li><i class=\"mk\"></i>{}{}</li>", name(marks.front()),
