@@ -40,17 +40,21 @@ void append_escaped(std::string& out, gunichar c)
         append(c);
 }
 
+/// Not cut inside a character.
+std::string_view beginning(std::string_view text, std::size_t most)
+{
+    if (text.size() <= most)
+        return text;
+    while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0) == 0x80)
+        most--;
+    return text.substr(0, most);
+}
+
 } // namespace
 
 std::string escaped(std::string_view text, std::size_t most)
 {
-    std::string_view shown = text;
-    if (text.size() > most) {
-        std::size_t size = most;
-        while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80)
-            size--; // not inside a character
-        shown = text.substr(0, size);
-    }
+    const std::string_view shown = beginning(text, most);
     const qtest::CharPtr valid(g_utf8_make_valid(shown.data(), static_cast<gssize>(shown.size())));
     std::string out;
     out.reserve(shown.size());
@@ -63,10 +67,9 @@ std::string escaped(std::string_view text, std::size_t most)
 
 std::string escaped_line(std::string_view text, std::size_t most)
 {
-    const std::size_t end = text.find('\n');
-    if (end != std::string_view::npos && end < most)
-        return escaped(text.substr(0, end)) + " …";
-    return escaped(text, most);
+    const std::string_view line = text.substr(0, text.find('\n'));
+    const std::string_view shown = beginning(line, most);
+    return escaped(shown) + (shown.size() < text.size() ? "…" : "");
 }
 
 std::string path_text(std::string_view path)

@@ -15,7 +15,7 @@ namespace report
 /// Fit for content and for attribute values in double quotes. Invalid UTF-8 and what neither HTML nor XML may hold are
 /// replaced visibly; of more than `most` bytes the beginning is kept and the cut is stated.
 std::string escaped(std::string_view text, std::size_t most = std::numeric_limits<std::size_t>::max());
-/// The same for what stands in one line: the first of the text, at most `most` bytes of it.
+/// The same for what must stay short: the first line, at most `most` bytes of it, and "…" when there is more.
 std::string escaped_line(std::string_view text, std::size_t most);
 /// A path, which may break into lines after each slash.
 std::string path_text(std::string_view path);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "page.h"
 
+#include <algorithm>
 #include <iterator>
 
 #include <fmt/format.h>
@@ -116,17 +117,6 @@ std::string where_it_failed(const Json& record)
                        seconds && seconds->is_number() ? ", " + seconds_text(seconds->as_double()) + " into it" : "");
 }
 
-/// What is told of a failure, known or not.
-std::string failure_of(const Entry& entry, EvidenceView& evidence, bool several_runs)
-{
-    std::string out = facts_of(entry, several_runs) + where_it_failed(entry.record);
-    out += "<pre class=\"reason\">" + escaped(entry.reason(), most_of_reason) + "</pre>";
-    if (const auto trouble = entry.record.find("known_trouble"))
-        out += "<p class=\"trouble\">Known trouble: " + escaped(trouble->as_string(), 2000) + "</p>";
-    out += picture_of(entry.record) + details_of(entry.record) + chronicle_of(entry.record);
-    return out + evidence.of(entry.record);
-}
-
 std::string folded(const Entry& entry, const std::string& body, const std::string& note = {})
 {
     return fmt::format("<details class=\"case\" id=\"{}\"><summary>{}<span class=\"path\">{}{}{}</span><span "
@@ -165,6 +155,23 @@ class Page
                           : counted(results_.entries.size(), "case");
     }
 
+    /// With many cases each picture is coarser, so that the page stays one that a browser opens.
+    std::string picture(const Entry& entry) const
+    {
+        return picture_of(entry.record, std::clamp(static_cast<double>(results_.entries.size()) / 800, 0.25, 1.25));
+    }
+
+    /// What is told of a failure, known or not.
+    std::string failure_of(const Entry& entry)
+    {
+        std::string out = facts_of(entry, several_runs_) + where_it_failed(entry.record);
+        out += "<pre class=\"reason\">" + escaped(entry.reason(), most_of_reason) + "</pre>";
+        if (const auto trouble = entry.record.find("known_trouble"))
+            out += "<p class=\"trouble\">Known trouble: " + escaped(trouble->as_string(), 2000) + "</p>";
+        out += picture(entry) + details_of(entry.record) + chronicle_of(entry.record);
+        return out + evidence_.of(entry.record);
+    }
+
     std::string failures()
     {
         const auto failed = results_.of({Verdict::failed, Verdict::error});
@@ -179,8 +186,7 @@ class Page
         }
         for (const Entry* entry : failed)
             fmt::format_to(std::back_inserter(out), "<article id=\"{}\"><h3>{} {}{}</h3>{}</article>\n", entry->anchor,
-                           badge(entry->verdict), path_text(entry->path), tags_of(*entry),
-                           failure_of(*entry, evidence_, several_runs_));
+                           badge(entry->verdict), path_text(entry->path), tags_of(*entry), failure_of(*entry));
         return out + "</section>";
     }
 
@@ -192,7 +198,7 @@ class Page
         std::string out = "<section id=\"fixed\"><h2>Passed unexpectedly</h2><p>The catalogue of known trouble names "
                           "these cases, but they passed: perhaps an entry has had its day.</p>";
         for (const Entry* entry : passed)
-            out += folded(*entry, facts_of(*entry, several_runs_) + picture_of(entry->record),
+            out += folded(*entry, facts_of(*entry, several_runs_) + picture(*entry),
                           note_of(entry->record.at("known_trouble").as_string()));
         return out + "</section>";
     }
@@ -204,8 +210,7 @@ class Page
             return {};
         std::string out = fmt::format("<section id=\"known\"><h2>Known trouble <small>{}</small></h2>", known.size());
         for (const Entry* entry : known)
-            out += folded(*entry, failure_of(*entry, evidence_, several_runs_),
-                          note_of(entry->record.at("known_trouble").as_string()));
+            out += folded(*entry, failure_of(*entry), note_of(entry->record.at("known_trouble").as_string()));
         return out + "</section>";
     }
 
@@ -216,10 +221,9 @@ class Page
             fmt::format("<section id=\"all\"><h2>All cases <small>{}</small></h2>", results_.entries.size());
         for (const Entry& entry : results_.entries) {
             if (entry.verdict == Verdict::passed)
-                out += folded(entry, facts_of(entry, several_runs_) + picture_of(entry.record));
+                out += folded(entry, facts_of(entry, several_runs_) + picture(entry));
             else if (entry.verdict == Verdict::skipped)
-                out +=
-                    folded(entry, facts_of(entry, several_runs_) + picture_of(entry.record), note_of(entry.reason()));
+                out += folded(entry, facts_of(entry, several_runs_) + picture(entry), note_of(entry.reason()));
             else
                 out += fmt::format("<p class=\"case\">{}<span class=\"path\">{}</span><span class=\"n\">{}</span></p>",
                                    badge(entry.verdict), link_to(entry), seconds_text(entry.seconds()));

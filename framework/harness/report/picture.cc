@@ -20,9 +20,6 @@ namespace
 
 using qtest::Json;
 
-// What is nearer together than this, in per cent of the width, is one spot.
-constexpr double spot = 0.25;
-
 /// The run states that have a colour of their own in style.css: the letters of their class.
 const std::map<std::string, const char*> state_classes{
     {"prelaunch", "pre"},      {"inmigrate", "inm"},      {"running", "run"},        {"paused", "pau"},
@@ -62,23 +59,33 @@ std::vector<double> moments_of(const Json& record)
 }
 
 /// Moments by the spot they fall on, and what there is to say of each.
-struct Spot {
+class Spot
+{
+  public:
+    explicit Spot(double place) : at(place) {}
+
     double at;
-    std::size_t count = 0;
-    std::string text = {}; // escaped
     bool is_status = false;
 
     void add(const std::string& line)
     {
-        constexpr std::size_t most = 6;
-        if (count++ < most)
-            text += (text.empty() ? "" : "\n") + line;
+        if (count_++ < most)
+            text_ += (text_.empty() ? "" : "\n") + line;
     }
-    std::string title() const { return count <= 6 ? text : fmt::format("{}\n… and {} more", text, count - 6); }
+    std::string title() const
+    {
+        return count_ <= most ? text_ : fmt::format("{}\n… and {} more", text_, count_ - most);
+    }
+
+  private:
+    static constexpr std::size_t most = 4;
+    std::size_t count_ = 0;
+    std::string text_ = {}; // escaped
 };
 
 /// What is drawn of one stretch after the other: each visible, however short, unless it is covered already.
 struct Extent {
+    double least; // width
     double begin = 0;
     double end = -1;
 
@@ -89,7 +96,7 @@ struct Extent {
         if (to <= end)
             return false;
         begin = std::max(from, end);
-        end = std::max(to, begin + spot);
+        end = std::max(to, begin + least);
         return true;
     }
 };
@@ -97,8 +104,9 @@ struct Extent {
 class Picture
 {
   public:
-    explicit Picture(const Json& record)
-        : record_(record), failed_(record.at("result") == Json("failed") || record.at("result") == Json("error")),
+    Picture(const Json& record, double spot)
+        : record_(record), spot_(spot),
+          failed_(record.at("result") == Json("failed") || record.at("result") == Json("error")),
           axis_(moments_of(record))
     {
     }
@@ -149,7 +157,7 @@ class Picture
     {
         std::string out;
         const auto all = record_.at("phases").elements();
-        Extent extent;
+        Extent extent{spot_};
         for (std::size_t i = 0; i < all.size(); i++) {
             const bool last = i + 1 == all.size();
             if (!extent.take(percent(all[i]), last ? 100 : percent(all[i + 1])))
@@ -157,9 +165,9 @@ class Picture
             const std::string name = all[i].at("name").as_string();
             fmt::format_to(std::back_inserter(out),
                            "<g><title>{0} from {1} for {2}</title><rect class=\"ph{3}\" x=\"{4:.2f}%\" "
-                           "width=\"{5:.2f}%\" height=\"18\"/><line class=\"pl\" x1=\"{4:.2f}%\" x2=\"{4:.2f}%\" "
+                           "width=\"{5:.2f}%\"/><line class=\"pl\" x1=\"{4:.2f}%\" x2=\"{4:.2f}%\" "
                            "y2=\"{6}\"/>",
-                           escaped(name, 120), at_text(all[i].at("at").as_double()),
+                           escaped_line(name, 120), at_text(all[i].at("at").as_double()),
                            seconds_text(all[i].at("seconds").as_double()), last && failed_ ? " bad" : "", extent.begin,
                            extent.width(), bottom);
             if (const Fit fit = fit_within(name, extent.width()); fit != Fit::never)
@@ -177,7 +185,7 @@ class Picture
         for (const Json& mark : record_.at("marks").elements()) {
             const double at = percent(mark);
             if (spots.empty() || at - spots.back().at > 1)
-                spots.push_back({at});
+                spots.emplace_back(at);
             spots.back().add(escaped(mark.at("name").as_string(), 100) + ": " + at_text(mark.at("at").as_double()));
         }
         std::string out;
@@ -192,7 +200,7 @@ class Picture
     std::string lane(const Json& vm, int& y)
     {
         std::string out = fmt::format("<svg y=\"{}\" overflow=\"visible\"><text class=\"vm\" y=\"13\">{}</text>", y,
-                                      escaped(vm.at("name").as_string(), 40));
+                                      escaped_line(vm.at("name").as_string(), 24));
         const auto exit = vm.at("exit");
         const std::string last =
             vm.at("states").size() ? vm.at("states").elements().back().at("state").as_string() : "";
@@ -200,7 +208,7 @@ class Picture
                                  : failed_ && !last.empty() ? last + " to the end"
                                                             : "";
         fmt::format_to(std::back_inserter(out), "<text class=\"{}\" x=\"100%\" y=\"13\" text-anchor=\"end\">{}</text>",
-                       is_loud(vm) ? "ex bad" : "ex", escaped(text, 48));
+                       is_loud(vm) ? "ex bad" : "ex", escaped_line(text, 36));
         out += states(vm);
         const auto [ticks, rows] = events(vm);
         out += ticks + "</svg>";
@@ -214,7 +222,7 @@ class Picture
         const Json ended = vm.at("ended");
         const double lanes_end = ended.is_null() ? 100 : axis_.at(ended.as_double());
         std::string out;
-        Extent extent;
+        Extent extent{spot_};
         for (std::size_t i = 0; i < all.size(); i++) {
             const double end = i + 1 < all.size() ? percent(all[i + 1]) : lanes_end;
             if (!extent.take(std::min(percent(all[i]), lanes_end), std::min(end, lanes_end)))
@@ -222,9 +230,9 @@ class Picture
             const std::string state = all[i].at("state").as_string();
             used_.insert(state);
             fmt::format_to(std::back_inserter(out),
-                           "<rect class=\"s {}\" x=\"{:.2f}%\" y=\"19\" width=\"{:.2f}%\" height=\"16\"><title>{} from "
+                           "<rect class=\"s {}\" x=\"{:.2f}%\" width=\"{:.2f}%\"><title>{} from "
                            "{}</title></rect>",
-                           class_of(state), extent.begin, extent.width(), escaped(state, 60),
+                           class_of(state), extent.begin, extent.width(), escaped_line(state, 60),
                            at_text(all[i].at("at").as_double()));
             if (const Fit fit = fit_within(state, extent.width()); fit != Fit::never)
                 fmt::format_to(std::back_inserter(out),
@@ -248,11 +256,11 @@ class Picture
         for (const Json& event : all) {
             const double at = percent(event);
             const std::string name = event.at("name").as_string();
-            if (spots.empty() || at - spots.back().at > spot)
-                spots.push_back({at});
+            if (spots.empty() || at - spots.back().at > spot_)
+                spots.emplace_back(at);
             const Json data = event.at("data");
-            spots.back().add(fmt::format("{} {}{}", at_text(event.at("at").as_double()), escaped(name, 60),
-                                         data.size() ? " " + escaped(data.dump(), 160) : ""));
+            spots.back().add(fmt::format("{} {}{}", at_text(event.at("at").as_double()), escaped_line(name, 60),
+                                         data.size() ? " " + escaped_line(data.dump(), 160) : ""));
             const auto status = data.find("status");
             if (name != "MIGRATION" || !status || !status->is_string())
                 continue;
@@ -264,14 +272,12 @@ class Picture
                                "<text class=\"ms{}{}\" x=\"{:.2f}%\" dx=\"{}\" y=\"{}\"{}>{}</text>",
                                word == "failed" || word == "cancelled" ? " bad" : "", hidden_where_narrow(place.fit),
                                at, place.ends_here ? 2 : 0, 54 + place.row * 13,
-                               place.ends_here ? " text-anchor=\"end\"" : "", escaped(word, 40));
+                               place.ends_here ? " text-anchor=\"end\"" : "", escaped_line(word, 40));
         }
         std::string ticks;
         for (const Spot& one : spots)
-            fmt::format_to(
-                std::back_inserter(ticks),
-                "<rect class=\"{}\" x=\"{:.2f}%\" y=\"36\" width=\"2\" height=\"8\"><title>{}</title></rect>",
-                one.is_status ? "ev m" : "ev", std::min(one.at, 99.8), one.title());
+            fmt::format_to(std::back_inserter(ticks), "<rect class=\"{}\" x=\"{:.2f}%\"><title>{}</title></rect>",
+                           one.is_status ? "ev m" : "ev", std::min(one.at, 99.8), one.title());
         if (const auto left_out = vm.at("events_left_out").as_int(); left_out > 0)
             fmt::format_to(
                 std::back_inserter(words),
@@ -306,7 +312,7 @@ class Picture
         std::string out;
         for (const std::string& state : used_)
             fmt::format_to(std::back_inserter(out), "<li><i class=\"{}\"></i>{}</li>", class_of(state),
-                           escaped(state, 60));
+                           escaped_line(state, 60));
         if (const auto marks = record_.at("marks").elements(); !marks.empty()) {
             const auto name = [](const Json& mark) { return escaped(mark.at("name").as_string(), 60); };
             fmt::format_to(std::back_inserter(out), "<li><i class=\"mk\"></i>{}{}</li>", name(marks.front()),
@@ -316,6 +322,7 @@ class Picture
     }
 
     const Json& record_;
+    const double spot_; // what is nearer together than this, in per cent of the width, is one
     const bool failed_;
     const TimeAxis axis_;
     std::set<std::string> used_; // states
@@ -323,6 +330,6 @@ class Picture
 
 } // namespace
 
-std::string picture_of(const Json& record) { return Picture(record).draw(); }
+std::string picture_of(const Json& record, double spot) { return Picture(record, spot).draw(); }
 
 } // namespace report

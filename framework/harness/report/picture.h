@@ -15,7 +15,8 @@
 namespace report
 {
 
-/// `record` is as ResultsFile has checked it. The SVG, and below it the meaning of the colours that occur in it.
-std::string picture_of(const qtest::Json& record);
+/// `record` is as ResultsFile has checked it; what is nearer together than `spot`, in per cent of the width, is drawn
+/// as one. The SVG, and below it the meaning of the colours that occur in it.
+std::string picture_of(const qtest::Json& record, double spot);
 
 } // namespace report

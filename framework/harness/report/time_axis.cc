@@ -48,7 +48,8 @@ double round_step(double least)
 TimeAxis::TimeAxis(std::vector<double> moments)
 {
     std::sort(moments.begin(), moments.end());
-    moments.back() = std::max(moments.back(), moments.front() + 0.001);
+    if (moments.back() < moments.front() + 0.001) // it must have a length
+        moments.push_back(moments.front() + 0.001);
     const double all = moments.back() - moments.front();
     auto gaps = long_gaps(moments);
     const double rest = all - length(gaps);
