@@ -27,6 +27,9 @@ class Case
         std::string name;
         qtest::Deadline::Clock::time_point begin;
     };
+    /// Ends a dry run at the first wait for a VM.
+    struct DryRun {
+    };
     /// Told at the beginning of each phase.
     using OnPhase = std::function<void(const std::string& name)>;
 
@@ -38,6 +41,8 @@ class Case
     /// sockets.
     const std::filesystem::path& directory() const noexcept { return directory_; }
     qtest::Loop& loop() noexcept { return loop_; }
+    /// The end of everything it waits for. Evidence may take a little longer.
+    const qtest::Deadline& deadline() const noexcept { return deadline_; }
 
     /// Begins a phase; the previous one ends. Failure texts name the phase they happened in.
     void phase(const std::string& name);
@@ -47,7 +52,7 @@ class Case
     void check(bool holds, const std::string& text) const;
     [[noreturn]] void skip(const std::string& reason) const;
 
-    /// Starts a QEMU that lives until the end of the case. `name` is unique in the case.
+    /// Starts a QEMU that lives until the end of the case, with what Debugging adds. `name` is unique in the case.
     qtest::Machine& start_machine(const std::string& name, const std::string& binary,
                                   std::vector<std::string> arguments);
     const std::vector<std::unique_ptr<qtest::Machine>>& machines() const noexcept { return machines_; }
@@ -62,9 +67,18 @@ class Case
     const Setting& setting_;
     std::filesystem::path directory_;
     OnPhase on_phase_;
+    Deadline deadline_;
     qtest::Loop loop_;
     std::vector<Phase> phases_;
     std::vector<std::unique_ptr<qtest::Machine>> machines_;
 };
+
+/// "/migration/colo/plain/x" → "migration.colo.plain.x", as its directory of evidence is called.
+std::string evidence_name(const CaseInfo& info);
+
+/// Bytes that any one file of a case may have, so that what runs away (a QEMU's stderr above all) does not fill the
+/// disk: the RAM of its VMs, which a migration may write to a file, and as much again as images and what cases print
+/// need.
+rlim_t file_limit(const CaseInfo& info);
 
 } // namespace harness

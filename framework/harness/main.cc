@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "main.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -13,7 +14,9 @@
 #include <unistd.h>
 
 #include "case_process.h"
+#include "dry_run.h"
 #include "errors.h"
+#include "kept_runs.h"
 #include "options.h"
 #include "run_directory.h"
 
@@ -75,7 +78,8 @@ int run(const Registry& registry, const Options& options, std::string_view catal
     const auto cases = options.selection.of(registry);
     require_writable(options.run.evidence);
     const RunDirectory directory;
-    const Setting setting = Setting::from_environment(options.accelerator, options.machine, directory.path());
+    Setting setting = Setting::from_environment(options.accelerator, options.machine, directory.path());
+    setting.debugging = options.debugging;
     const bool tap = options.report == Options::Report::tap ||
                      (options.report == Options::Report::automatic && !isatty(STDOUT_FILENO));
     const auto reporter = tap ? make_tap_reporter() : make_text_reporter();
@@ -94,6 +98,12 @@ int run(const Registry& registry, const Options& options, std::string_view catal
                          .seed = 0,
                          .deadline_scale = options.timeout_multiplier,
                          .deadline_scale_reason = {}};
+    if (setting.debugging.dry_run) {
+        const fs::path place = options.run.evidence / facts.id;
+        add_kept_run(place, options.run.keep_runs);
+        dry_run(cases, setting, place);
+        return 0;
+    }
     Runner runner(options.run, facts, trouble, *reporter, directory.path());
     const Summary summary = runner.run(cases);
     if (runner.environment_errors())
@@ -110,7 +120,13 @@ int main(int argc, char** argv, const Registry& registry, std::string_view known
 {
     try {
         const Options options = Options::parse(argc, argv);
-        qtest::Deadline::set_scale(options.timeout_multiplier);
+        // The process of a case gets a multiplier that has the factor in it.
+        const bool is_case = !options.case_path.empty();
+        if (!is_case)
+            options.debugging.require_tools();
+        qtest::Deadline::set_scale(
+            is_case ? options.timeout_multiplier
+                    : std::min(1000.0, options.timeout_multiplier * options.debugging.deadline_factor()));
         if (options.list) {
             list(registry);
             require_written();

@@ -66,12 +66,13 @@ constexpr const char* description =
 Options Options::parse(int argc, char** argv)
 {
     Options options;
-    gboolean list = FALSE, full = FALSE, tap = FALSE, progress = FALSE, keep = FALSE, keep_going = FALSE;
-    char **paths = nullptr, **skips = nullptr;
+    gboolean pause = FALSE, dry_run = FALSE, list = FALSE, full = FALSE, tap = FALSE, progress = FALSE, keep = FALSE,
+             keep_going = FALSE;
+    char **paths = nullptr, **skips = nullptr, **traces = nullptr;
     char *mode = nullptr, *seed = nullptr, *accelerator = nullptr, *machine = nullptr, *trouble = nullptr,
-         *evidence = nullptr;
+         *evidence = nullptr, *gdb = nullptr, *valgrind = nullptr;
     char *case_path = nullptr, *case_directory = nullptr, *setting = nullptr;
-    int jobs = 1, repeat = 1, case_deadline = 0;
+    int jobs = 1, repeat = 1, keep_runs = 10, case_deadline = 0;
     double multiplier = 1;
     const GOptionEntry entries[] = {
         {"list", 'l', 0, G_OPTION_ARG_NONE, &list, "List the cases and exit", nullptr},
@@ -87,6 +88,17 @@ Options Options::parse(int argc, char** argv)
         {"repeat", 0, 0, G_OPTION_ARG_INT, &repeat, "Run everything N times", "N"},
         {"keep", 0, 0, G_OPTION_ARG_NONE, &keep, "Keep the evidence of passed cases, too", nullptr},
         {"evidence", 0, 0, G_OPTION_ARG_FILENAME, &evidence, "Where evidence is kept (./evidence)", "DIR"},
+        {"keep-runs", 0, 0, G_OPTION_ARG_INT, &keep_runs, "Keep the evidence of the last N runs there (10)", "N"},
+        {"gdb", 0, 0, G_OPTION_ARG_STRING, &gdb,
+         "Run a VM's QEMU (source, target, all, …) under gdbserver (also: GDB_OPTIONS)", "SIDE"},
+        {"valgrind", 0, 0, G_OPTION_ARG_STRING, &valgrind, "Run a VM's QEMU under valgrind (also: VALGRIND_QEMU=y)",
+         "SIDE"},
+        {"trace", 0, 0, G_OPTION_ARG_STRING_ARRAY, &traces, "Trace QEMU's events (repeatable; also: QTEST_TRACE)",
+         "PATTERN"},
+        {"pause-on-failure", 0, 0, G_OPTION_ARG_NONE, &pause,
+         "Keep the VMs of a failed case and say how to look at them", nullptr},
+        {"dry-run", 0, 0, G_OPTION_ARG_NONE, &dry_run, "Print the command lines of the cases' VMs and start none",
+         nullptr},
         {"accel", 0, 0, G_OPTION_ARG_STRING, &accelerator, "tcg or kvm (tcg)", "NAME"},
         {"machine", 0, 0, G_OPTION_ARG_STRING, &machine, "Machine type: pc, q35 or a versioned one (pc)", "TYPE"},
         {"timeout-multiplier", 0, 0, G_OPTION_ARG_DOUBLE, &multiplier, "Stretch every deadline by X", "X"},
@@ -139,10 +151,21 @@ Options Options::parse(int argc, char** argv)
     options.run.evidence = evidence ? string(evidence) : "evidence";
     if (options.run.evidence.empty())
         throw qtest::EnvironmentError("--evidence: no directory is named");
+    if (keep_runs < 1)
+        throw qtest::EnvironmentError("--keep-runs: a number from 1 on");
+    options.run.keep_runs = static_cast<unsigned>(keep_runs);
+    options.debugging.gdb = string(gdb);
+    options.debugging.valgrind = string(valgrind);
+    options.debugging.traces = strings(traces);
+    options.debugging.pause_on_failure = pause;
+    options.debugging.dry_run = dry_run;
+    options.debugging.add_environment();
     if (accelerator)
         options.accelerator = string(accelerator);
     options.machine = string(machine);
     options.known_trouble = string(trouble);
+    if (!options.known_trouble.empty())
+        options.run.reproduce = {"--known-trouble", std::filesystem::absolute(options.known_trouble)};
     static_cast<void>(string(seed));
     options.case_path = string(case_path);
     options.case_directory = string(case_directory);

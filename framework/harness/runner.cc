@@ -14,6 +14,7 @@
 #include "channel.h"
 #include "errors.h"
 #include "evidence.h"
+#include "kept_runs.h"
 #include "line_splitter.h"
 #include "log_file.h"
 #include "process.h"
@@ -54,9 +55,8 @@ class Runner::Running
   public:
     Running(Runner& runner, const CaseRun& case_run, fs::path case_directory, qtest::SocketPair line)
         : run(case_run), info(run.info), trouble(runner.trouble_.find(info.path, runner.facts_.setting)),
-          directory(std::move(case_directory)), started(qtest::epoch_seconds()),
-          begin(Deadline::Clock::now()), runner_(runner),
-          splitter_(report_line_limit),
+          directory(std::move(case_directory)), started(qtest::epoch_seconds()), begin(Deadline::Clock::now()),
+          runner_(runner), splitter_(report_line_limit),
           reports_(runner.loop_, std::move(line.ours), {[this](std::string_view bytes) { receive(bytes); }, {}}),
           process_(runner.loop_, spec(runner, std::move(line.theirs))),
           alarm_(runner.loop_.after(Deadline::in(deadline_of(info, trouble)).total() + grace, [this] {
@@ -96,8 +96,9 @@ class Runner::Running
                                                 "--setting", runner.directory_ / "setting.json", "--timeout-multiplier",
                                                 fmt::format("{}", Deadline::scale()), "--case-deadline",
                                                 std::to_string(deadline_of(info, trouble).count())},
-                                  .output = directory / "case.output",
-                                  .environment = {{case_variable, directory}}};
+                                  .output = g_getenv("QTEST_LOG") ? fs::path() : directory / "case.output",
+                                  .environment = {{case_variable, directory}},
+                                  .limits = {{RLIMIT_FSIZE, file_limit(info)}}};
         spec.fds.emplace_back(std::move(reports), report_fd);
         return spec;
     }
@@ -122,6 +123,11 @@ class Runner::Running
             runner_.reporter_.phase(run, name->as_string());
         } else if (message.has("mark")) {
             marks.append(qtest::Json{{"name", message.at("mark")}, {"time", message.at("time")}});
+        } else if (const auto text = message.find("notice")) {
+            fmt::print(stderr, "{}: {}\n", info.path, text->as_string());
+        } else if (const auto pause = message.find("paused")) {
+            alarm_ = qtest::Watch();
+            fmt::print(stderr, "{}: {}\n", info.path, pause->as_string());
         } else {
             outcome = Outcome::load(message);
         }
@@ -249,7 +255,8 @@ void Runner::keep(const Running& running, Outcome& outcome)
     const fs::path place = evidence_for(running.info);
     outcome.evidence = place;
     try {
-        keep_evidence(running.directory, place, facts_, running.run, outcome);
+        add_kept_run(kept_, options_.keep_runs);
+        keep_evidence(running.directory, place, facts_, running.run, outcome, options_.reproduce);
     } catch (const qtest::EnvironmentError& error) {
         environment_errors_ = true;
         outcome.details.set("evidence lost", error.what());
@@ -260,8 +267,7 @@ void Runner::keep(const Running& running, Outcome& outcome)
 /// "/migration/colo/plain/x" → "…/migration.colo.plain.x", and ".2" and so on when it is repeated.
 fs::path Runner::evidence_for(const CaseInfo& info)
 {
-    std::string name = info.path.substr(1);
-    std::replace(name.begin(), name.end(), '/', '.');
+    const std::string name = evidence_name(info);
     fs::path place = fs::absolute(kept_ / name);
     for (int i = 2; fs::exists(place); i++)
         place.replace_filename(fmt::format("{}.{}", name, i));
