@@ -124,8 +124,8 @@ std::string Machine::verdict(const ExitStatus& status) const
     if (expected_)
         text = fmt::format("{}: QEMU {}, but the case announced: {}", name(), status.text(), expected_->text());
     const Wrapper& wrapper = config_.wrapper;
-    if (!wrapper.log.empty() && status == ExitStatus::exited(wrapper.findings_status))
-        text += fmt::format("; {} found errors: {}", wrapper.command.at(0), read_tail(wrapper.log, 4000));
+    if (!wrapper.log.empty())
+        text += fmt::format("; {} said last: {}", wrapper.command.at(0), read_tail(wrapper.log, 2000));
     const std::string words = last_words();
     return text + (words.empty() ? "; it wrote nothing to stderr" : "; its last words: " + words);
 }

@@ -26,7 +26,6 @@ struct Wrapper {
     std::vector<std::string> command = {}; // QEMU's command line follows; empty: none
     bool forks = false;                    // QEMU is a child of it
     std::filesystem::path log = {};        // where it tells what it finds; empty: nowhere
-    int findings_status = 0;               // the exit status that says that it found something
 };
 
 class Machine

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <fstream>
 #include <iterator>
@@ -64,6 +65,14 @@ std::string no_core()
                        pattern, limit.rlim_max == RLIM_INFINITY ? "unlimited" : std::to_string(limit.rlim_max));
 }
 
+std::pair<qtest::UniqueFd, qtest::UniqueFd> make_pipe()
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        throw qtest::EnvironmentError(fmt::format("no pipe for gdb: {}", g_strerror(errno)));
+    return {qtest::UniqueFd(ends[0]), qtest::UniqueFd(ends[1])};
+}
+
 } // namespace
 
 bool Backtrace::is_crash(const qtest::ExitStatus& status)
@@ -77,42 +86,54 @@ Backtrace::Backtrace(qtest::Loop& loop, qtest::Machine& machine)
     : machine_(machine), file_(machine.config().directory / (machine.name() + ".backtrace"))
 {
     if (!qtest::CharPtr(g_find_program_in_path("gdb"))) {
-        say("gdb is not installed: no backtrace.");
+        obstacle_ = "gdb is not installed: no backtrace.";
         return;
     }
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        throw qtest::EnvironmentError("no pipe for gdb");
-    qtest::UniqueFd gdbs_end(ends[0]);
-    commands_.reset(ends[1]);
-    gdb_ =
-        std::make_unique<qtest::Process>(loop, qtest::Process::Spec{.arguments = gdb_command(machine.config().binary),
-                                                                    .output = file_,
-                                                                    .input = std::move(gdbs_end),
-                                                                    .limits = {{RLIMIT_FSIZE, 16 * 1024 * 1024}}});
+    try {
+        auto [gdbs_end, ours] = make_pipe();
+        commands_ = std::move(ours);
+        gdb_.emplace(loop, qtest::Process::Spec{.arguments = gdb_command(machine.config().binary),
+                                                .output = file_,
+                                                .input = std::move(gdbs_end),
+                                                .limits = {{RLIMIT_FSIZE, 16 * 1024 * 1024}}});
+    } catch (const qtest::Error& error) {
+        obstacle_ = error.what();
+    }
 }
 
-Backtrace::~Backtrace() { give_up(); }
+Backtrace::~Backtrace()
+{
+    give_up();
+    std::error_code ignored; // the scratch directory goes as a whole soon
+    if (!looked_)
+        fs::remove(file_, ignored);
+    if (const auto core = core_in(machine_.core_directory()))
+        fs::remove(*core, ignored);
+}
 
 void Backtrace::look()
 {
-    if (done())
-        return;
+    looked_ = true;
     std::string target = fmt::format("attach {}", machine_.pid());
-    if (machine_.process().running()) {
+    if (machine_.config().wrapper.forks) {
+        obstacle_ = "QEMU runs under a debugger already.";
+    } else if (machine_.process().running()) {
         attached_ = true;
     } else if (const auto core = core_in(machine_.core_directory())) {
         target = "core-file " + core->string();
     } else {
+        obstacle_ = no_core();
+    }
+    if (!obstacle_.empty()) {
         gdb_.reset();
-        say(no_core());
+        say(obstacle_);
         return;
     }
-    // Fits into the pipe, and should gdb have ended already, its words say why.
+    // Fits into the pipe; should gdb have ended already, its words say why.
     const std::string commands = fmt::format("{}\nsharedlibrary {}\nthread apply all backtrace\n", target, libraries);
-    const auto old = signal(SIGPIPE, SIG_IGN);
+    auto* const before = signal(SIGPIPE, SIG_IGN);
     static_cast<void>(!write(commands_.get(), commands.data(), commands.size()));
-    signal(SIGPIPE, old);
+    signal(SIGPIPE, before);
     commands_.reset(); // its end makes gdb detach and quit
 }
 
@@ -120,21 +141,18 @@ void Backtrace::say(const std::string& text) const { qtest::LogFile(file_).line(
 
 void Backtrace::give_up() noexcept
 {
-    if (gdb_ && gdb_->running()) {
-        gdb_.reset();
-        // gdb stops what it looks at by SIGSTOP, which may be still on its way.
-        if (attached_)
-            machine_.process().send_signal(SIGCONT);
-        try {
-            say(attached_ ? "gdb was ended: there was no time left. What stands above is as far as it came."
-                          : "gdb was ended before it looked.");
-        } catch (const qtest::Error&) {
-            // The disk is full: then the end of the file is missing, and nothing else.
-        }
+    if (done())
+        return;
+    gdb_.reset();
+    // gdb stops what it looks at by SIGSTOP, which may be still on its way.
+    if (attached_)
+        machine_.process().send_signal(SIGCONT);
+    try {
+        if (looked_)
+            say("gdb was ended: there was no time left. What stands above is as far as it came.");
+    } catch (const qtest::Error&) {
+        // The disk is full: then the end of the file is missing, and nothing else.
     }
-    std::error_code ignored; // the scratch directory goes as a whole soon
-    if (const auto core = core_in(machine_.core_directory()))
-        fs::remove(*core, ignored);
 }
 
 } // namespace harness

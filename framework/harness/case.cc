@@ -16,6 +16,13 @@ Case::Case(const CaseInfo& info, const Setting& setting, std::filesystem::path d
       deadline_(Deadline::in(info.deadline))
 {
     loop_.set_limit(deadline_);
+    // On a loaded machine two gdbs took 3 s to start.
+    const auto total = deadline_.total();
+    deadline_is_near_ = loop_.after(std::max<Deadline::Duration>(total - std::chrono::seconds(5), total / 2), [this] {
+        deadline_is_near_ = qtest::Watch();
+        for (const auto& machine : machines_)
+            gdbs_.emplace_back(loop_, *machine);
+    });
 }
 
 void Case::phase(const std::string& name)
@@ -75,6 +82,6 @@ std::string evidence_name(const CaseInfo& info)
     return name;
 }
 
-rlim_t file_limit(const CaseInfo& info) { return (512 + rlim_t(info.ram_mib)) * 1024 * 1024; }
+rlim_t file_limit(const CaseInfo& info) { return (1536 + rlim_t(info.ram_mib)) * 1024 * 1024; }
 
 } // namespace harness

@@ -8,10 +8,12 @@
 #pragma once
 
 #include <functional>
+#include <list>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "backtrace.h"
 #include "loop.h"
 #include "machine.h"
 #include "registry.h"
@@ -57,6 +59,9 @@ class Case
                                   std::vector<std::string> arguments);
     const std::vector<std::unique_ptr<qtest::Machine>>& machines() const noexcept { return machines_; }
 
+    /// A gdb for each VM, if the deadline came near: started in time, so that it is ready when the case fails there.
+    std::list<Backtrace>& gdbs() noexcept { return gdbs_; }
+
     /// Ends every VM that runs; throws when one ends, or has ended, other than announced.
     void finish();
 
@@ -71,14 +76,16 @@ class Case
     qtest::Loop loop_;
     std::vector<Phase> phases_;
     std::vector<std::unique_ptr<qtest::Machine>> machines_;
+    std::list<Backtrace> gdbs_;
+    qtest::Watch deadline_is_near_;
 };
 
 /// "/migration/colo/plain/x" → "migration.colo.plain.x", as its directory of evidence is called.
 std::string evidence_name(const CaseInfo& info);
 
 /// Bytes that any one file of a case may have, so that what runs away (a QEMU's stderr above all) does not fill the
-/// disk: the RAM of its VMs, which a migration may write to a file, and as much again as images and what cases print
-/// need.
+/// disk: the RAM of its VMs, which a migration may write to a file, and 1.5 GiB, for a core has a hole of 1 GiB where
+/// TCG's code would be, and a core that is cut shows nothing.
 rlim_t file_limit(const CaseInfo& info);
 
 } // namespace harness

@@ -2,11 +2,9 @@
 #include "evidence.h"
 
 #include <algorithm>
-#include <list>
 
 #include <fmt/format.h>
 
-#include "backtrace.h"
 #include "errors.h"
 #include "kept_files.h"
 #include "log_file.h"
@@ -116,16 +114,12 @@ std::vector<std::string> unannounced_ends(Case& test)
 namespace
 {
 
-/// What gdb is to be started for at once, so that it is ready when the VMs have been asked.
-std::list<Backtrace> start_gdbs(Case& test, bool wait_failed)
+/// Starts gdb for the machine unless there is one.
+void start_gdb(Case& test, qtest::Machine& machine)
 {
-    std::list<Backtrace> gdbs;
-    for (const auto& machine : test.machines()) {
-        const auto& end = machine->process().exit_status();
-        if (end ? machine->unannounced_end() && Backtrace::is_crash(*end) : wait_failed)
-            gdbs.emplace_back(test.loop(), *machine);
-    }
-    return gdbs;
+    const auto is_its = [&](const Backtrace& gdb) { return &gdb.machine() == &machine; };
+    if (std::none_of(test.gdbs().begin(), test.gdbs().end(), is_its))
+        test.gdbs().emplace_back(test.loop(), machine);
 }
 
 /// Dispatches until the condition holds or the time is over: there is nobody to tell.
@@ -145,23 +139,38 @@ void look_with_gdb(Case& test, const std::vector<Asked>& all, bool wait_failed)
     const auto left = std::chrono::floor<milliseconds>(test.deadline().end() - qtest::Deadline::Clock::now());
     const auto end =
         qtest::Deadline::unscaled(std::clamp(left + milliseconds(1400), milliseconds(0), milliseconds(20'000)));
-    auto gdbs = start_gdbs(test, wait_failed);
-    // gdb stops the processes, so they are asked first. One that is late may still answer after that.
     const auto answered = [](const Asked& asked) {
         return !asked.calls.empty() &&
                std::all_of(asked.calls.begin(), asked.calls.end(), [](const auto& call) { return call.done(); });
     };
     const auto silent = [&](const Asked& asked) { return asked.machine.process().running() && !answered(asked); };
+    const auto to_look_at = [&](const Asked& asked) {
+        const auto& status = asked.machine.process().exit_status();
+        return status ? asked.machine.unannounced_end() && Backtrace::is_crash(*status) : wait_failed || silent(asked);
+    };
+    // Here all that run are still silent: only where a wait failed it is known that gdb will be needed.
+    for (const Asked& asked : all) {
+        if (to_look_at(asked) && (wait_failed || !asked.machine.process().running()))
+            start_gdb(test, asked.machine);
+    }
+    // gdb stops the processes, so they are asked first. One that is late may still answer after that.
     spend(test, std::min(milliseconds(1000), end.left() / 4),
           [&] { return std::none_of(all.begin(), all.end(), silent); });
     for (const Asked& asked : all) {
-        if (!wait_failed && silent(asked))
-            gdbs.emplace_back(test.loop(), asked.machine);
+        if (to_look_at(asked))
+            start_gdb(test, asked.machine);
     }
-    for (Backtrace& gdb : gdbs)
-        gdb.look();
+    std::vector<Backtrace*> looking;
+    for (Backtrace& gdb : test.gdbs()) {
+        const auto is_its = [&](const Asked& asked) { return &asked.machine == &gdb.machine() && to_look_at(asked); };
+        if (std::any_of(all.begin(), all.end(), is_its)) {
+            gdb.look();
+            looking.push_back(&gdb);
+        }
+    }
     spend(test, end.left(),
-          [&] { return std::all_of(gdbs.begin(), gdbs.end(), [](const auto& gdb) { return gdb.done(); }); });
+          [&] { return std::all_of(looking.begin(), looking.end(), [](const auto* gdb) { return gdb->done(); }); });
+    test.gdbs().clear();
 }
 
 } // namespace
