@@ -95,6 +95,15 @@ void write_file(const std::filesystem::path& path, std::string_view bytes)
     write_all(open_for(path, O_TRUNC).get(), bytes, path);
 }
 
+std::string read_file(const std::filesystem::path& path)
+{
+    std::ifstream file(path, std::ios::binary);
+    std::string content{std::istreambuf_iterator<char>(file), {}};
+    if (!file.is_open() || file.bad())
+        throw EnvironmentError(fmt::format("cannot read {}", path.string()));
+    return content;
+}
+
 std::string read_tail(const std::filesystem::path& path, std::size_t most)
 {
     std::ifstream file(path, std::ios::binary | std::ios::ate);

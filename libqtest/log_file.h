@@ -54,6 +54,8 @@ double epoch_seconds();
 void write_all(int fd, std::string_view bytes, const std::filesystem::path& path);
 /// Replaces a file's content. Throws EnvironmentError.
 void write_file(const std::filesystem::path& path, std::string_view bytes);
+/// A file's content. Throws EnvironmentError.
+std::string read_file(const std::filesystem::path& path);
 /// A file's content, or no more than its last `most` bytes; empty when there is no such file.
 std::string read_tail(const std::filesystem::path& path, std::size_t most);
 

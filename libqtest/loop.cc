@@ -188,6 +188,14 @@ Watch Loop::watch_child(pid_t child, std::function<void(int)> ended)
     return Watch(source);
 }
 
+Watch Loop::watch_signal(int signal, std::function<void()> received)
+{
+    GSource* source = g_unix_signal_source_new(signal);
+    g_source_set_callback(source, call, new Callback{this, std::move(received)}, drop);
+    g_source_attach(source, context_);
+    return Watch(source);
+}
+
 Watch Loop::after(std::chrono::milliseconds delay, std::function<void()> expired)
 {
     const auto bounded =

@@ -82,6 +82,8 @@ class Loop
     /// Reaps the child when it has ended, and calls `ended` with what waitpid() said. Dropped before: the child is not
     /// reaped.
     Watch watch_child(pid_t child, std::function<void(int wait_status)> ended);
+    /// Calls `received` when this process gets SIGINT, SIGTERM or SIGHUP, which then does nothing else.
+    Watch watch_signal(int signal, std::function<void()> received);
     /// Calls `expired` every `delay` until the Watch is dropped.
     Watch after(std::chrono::milliseconds delay, std::function<void()> expired);
 

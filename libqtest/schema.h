@@ -5,7 +5,6 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <string>
 
@@ -34,17 +33,15 @@ class Schema
 
     /// Whether it was built with KVM.
     bool has_kvm() const { return saved_.at("kvm").as_bool(); }
-    bool has_command(const std::string& name) const { return has("command", name); }
+    bool has_command(const std::string& name) const;
     bool has_migration_capability(const std::string& name) const;
     /// The machine type's own name ("pc-i440fx-7.2"), given that or an alias of it ("pc"); nothing when it is unknown.
     std::optional<std::string> machine(const std::string& name_or_alias) const;
 
   private:
-    explicit Schema(Json saved);
-    bool has(const std::string& meta_type, const std::string& name) const;
+    explicit Schema(Json saved) : saved_(std::move(saved)) {}
 
     Json saved_;
-    std::map<std::string, Json> entities_; // query-qmp-schema's, by name
 };
 
 } // namespace qtest

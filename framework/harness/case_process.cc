@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "case_process.h"
 
+#include <sys/prctl.h>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -10,6 +12,7 @@
 #include "log_file.h"
 #include "outcome.h"
 #include "pause.h"
+#include "strays.h"
 
 namespace harness
 {
@@ -81,6 +84,8 @@ int run_case_process(const Registry& registry, const std::string& path, const Se
         throw qtest::EnvironmentError("no case " + path);
     CaseInfo info = *registered;
     info.deadline = deadline.value_or(info.deadline);
+    // What is orphaned while the case runs comes to this process, and is known to be this case's.
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
     Outcome outcome;
     {
         Case test(info, setting, directory, [](const std::string& name) {
@@ -88,6 +93,9 @@ int run_case_process(const Registry& registry, const std::string& path, const Se
         });
         outcome = run(test);
     }
+    const auto strays = end_adopted({});
+    if (!strays.empty() && outcome.result == Result::passed)
+        outcome = {.result = Result::failed, .reason = left_behind(strays), .vms = outcome.vms};
     report(outcome.save());
     return 0;
 }

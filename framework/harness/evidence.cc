@@ -200,18 +200,11 @@ Json gather_evidence(Case& test, bool wait_failed)
 namespace
 {
 
-void write_reproduce(const fs::path& path, const CaseInfo& info, const RunFacts& facts,
+void write_reproduce(const fs::path& path, const CaseInfo& info, const Setting& setting,
                      const std::vector<std::string>& options)
 {
-    const Setting& setting = facts.setting;
-    std::vector<std::string> words{fs::read_symlink("/proc/self/exe").string(),
-                                   "--keep",
-                                   "--accel",
-                                   setting.accelerator,
-                                   "--machine",
-                                   setting.machine,
-                                   "--timeout-multiplier",
-                                   fmt::format("{}", facts.deadline_scale)};
+    std::vector<std::string> words{fs::read_symlink("/proc/self/exe").string(), "--keep"};
+    words.insert(words.end(), {"--accel", setting.accelerator, "--machine", setting.machine});
     const auto debugging = setting.debugging.options();
     words.insert(words.end(), debugging.begin(), debugging.end());
     words.insert(words.end(), options.begin(), options.end());
@@ -236,7 +229,7 @@ void keep_evidence(const fs::path& scratch, const fs::path& place, const RunFact
         fs::create_directories(place);
         keep_files(scratch, place);
         qtest::write_file(place / "case.json", record_of(facts, run, outcome).pretty() + "\n");
-        write_reproduce(place / "reproduce.sh", run.info, facts, options);
+        write_reproduce(place / "reproduce.sh", run.info, facts.setting, options);
     } catch (const fs::filesystem_error& error) {
         throw qtest::EnvironmentError(
             fmt::format("cannot keep evidence in {}: {}", place.string(), error.code().message()));

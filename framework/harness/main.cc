@@ -3,22 +3,26 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <glib.h>
 #include <unistd.h>
 
+#include "calibration.h"
 #include "case_process.h"
 #include "dry_run.h"
 #include "errors.h"
+#include "host_memory.h"
 #include "kept_runs.h"
+#include "listing.h"
+#include "log_file.h"
 #include "options.h"
 #include "run_directory.h"
+#include "stress.h"
 
 namespace fs = std::filesystem;
 
@@ -27,21 +31,6 @@ namespace harness
 
 namespace
 {
-
-std::string read_file(const fs::path& path)
-{
-    std::ifstream file(path, std::ios::binary);
-    const std::string content{std::istreambuf_iterator<char>(file), {}};
-    if (!file.is_open() || file.bad())
-        throw qtest::EnvironmentError(fmt::format("cannot read {}", path.string()));
-    return content;
-}
-
-void list(const Registry& registry)
-{
-    for (const CaseInfo& info : registry.all())
-        fmt::print("{}\n", info.path);
-}
 
 /// A report that did not reach its reader must not end in success.
 void require_written()
@@ -66,52 +55,116 @@ void require_writable(fs::path place)
 
 int be_case(const Registry& registry, const Options& options)
 {
-    const Setting setting = Setting::load(qtest::Json::parse(read_file(options.setting_file)));
+    qtest::Deadline::set_scale(options.timeout_multiplier);
+    const Setting setting = Setting::load(qtest::Json::parse(qtest::read_file(options.setting_file)));
     return run_case_process(registry, options.case_path, setting, options.case_directory, options.case_deadline);
 }
 
-int run(const Registry& registry, const Options& options, std::string_view catalogue)
+int list(const Registry& registry, const Options& options)
 {
-    const KnownTrouble trouble = options.known_trouble.empty()
-                                     ? KnownTrouble::parse(catalogue, "the catalogue of known trouble")
-                                     : KnownTrouble::parse(read_file(options.known_trouble), options.known_trouble);
-    const auto cases = options.selection.of(registry);
-    require_writable(options.run.evidence);
+    std::vector<const CaseInfo*> cases;
+    for (const CaseInfo& info : registry.all())
+        cases.push_back(&info);
+    if (options.selects)
+        cases = options.shard.value_or(Shard{}).part_of(options.selection.of(registry));
+    if (options.listing == Options::Listing::paths) {
+        fmt::print("{}", list_paths(cases));
+        return 0;
+    }
     const RunDirectory directory;
-    Setting setting = Setting::from_environment(options.accelerator, options.machine, directory.path());
-    setting.debugging = options.debugging;
+    const Setting setting = Setting::from_environment(options.accelerator, options.machine, directory.path());
+    const RecordedTimes times(RecordedTimes::usual_file(), setting.accelerator);
+    fmt::print("{}", (options.listing == Options::Listing::json ? list_json : list_table)(cases, setting, times));
+    return 0;
+}
+
+std::unique_ptr<Reporter> make_reporter(const Options& options)
+{
     const bool tap = options.report == Options::Report::tap ||
                      (options.report == Options::Report::automatic && !isatty(STDOUT_FILENO));
-    const auto reporter = tap ? make_tap_reporter() : make_text_reporter();
-    const auto started = std::chrono::system_clock::now();
-    const RunFacts facts{.id = fmt::format("{:%Y%m%d-%H%M%S}-{}",
-                                           fmt::localtime(std::chrono::system_clock::to_time_t(started)), getpid()),
-                         .started = std::chrono::duration<double>(started.time_since_epoch()).count(),
-                         .command_line = {},
-                         .setting = setting,
-                         .host = describe_host(),
-                         .selected = {},
-                         .shard = options.shard,
-                         .planned = cases.size() * options.run.repeat,
-                         .jobs = options.run.jobs,
-                         .stress = 0,
-                         .seed = 0,
-                         .deadline_scale = options.timeout_multiplier,
-                         .deadline_scale_reason = {}};
+    return tap ? make_tap_reporter() : make_text_reporter();
+}
+
+RunFacts make_facts(const Options& options, const Setting& setting, const std::vector<const CaseInfo*>& selected,
+                    const Shard& shard, const Calibration& calibration)
+{
+    const auto now = std::chrono::system_clock::now();
+    const auto seconds = std::chrono::system_clock::to_time_t(now);
+    RunFacts facts{
+        .id = fmt::format("{:%Y%m%d-%H%M%S}-{}", fmt::localtime(seconds), getpid()),
+        .started = std::chrono::duration<double>(now.time_since_epoch()).count(),
+        .command_line = options.command_line,
+        .setting = setting,
+        .host = describe_host(),
+        .selected = {},
+        .shard = shard,
+        .planned = options.run.repeat == Queue::no_end ? 0 : shard.part_of(selected).size() * options.run.repeat,
+        .jobs = options.run.jobs,
+        .stress = options.stress,
+        .seed = !options.shuffle ? 0
+                : options.seed   ? options.seed
+                                 : g_random_int() % 999'999 + 1,
+        .deadline_scale =
+            std::min(1000.0, options.timeout_multiplier * calibration.factor * setting.debugging.deadline_factor()),
+        .deadline_scale_reason = calibration.reason};
+    for (const CaseInfo* info : selected)
+        facts.selected.push_back(info->path);
+    return facts;
+}
+
+/// Times are a convenience: that they cannot be kept is told and no more.
+void save_times(const RecordedTimes& times)
+{
+    try {
+        times.save();
+    } catch (const qtest::EnvironmentError& error) {
+        fmt::print(stderr, "migration-test: times are not recorded: {}\n", error.what());
+    }
+}
+
+int run(const Registry& registry, Options options, std::string_view catalogue)
+{
+    const KnownTrouble trouble =
+        options.known_trouble.empty()
+            ? KnownTrouble::parse(catalogue, "the catalogue of known trouble")
+            : KnownTrouble::parse(qtest::read_file(options.known_trouble), options.known_trouble);
+    const auto selected = options.selection.of(registry);
+    const Shard shard = options.shard ? *options.shard : Shard::from_environment();
+    const auto cases = shard.part_of(selected);
+    require_writable(options.run.evidence);
+    const RunDirectory directory;
+    options.debugging.require_tools();
+    Setting setting = Setting::from_environment(options.accelerator, options.machine, directory.path());
+    setting.debugging = options.debugging;
+    RecordedTimes times(RecordedTimes::usual_file(), setting.accelerator);
+    const Calibration calibration = calibrate(options.run.jobs, options.stress);
+    const RunFacts facts = make_facts(options, setting, selected, shard, calibration);
     if (setting.debugging.dry_run) {
         const fs::path place = options.run.evidence / facts.id;
         add_kept_run(place, options.run.keep_runs);
         dry_run(cases, setting, place);
         return 0;
     }
-    Runner runner(options.run, facts, trouble, *reporter, directory.path());
-    const Summary summary = runner.run(cases);
+    qtest::Deadline::set_scale(facts.deadline_scale);
+    options.run.ram_mib = available_memory_mib() / 10 * 9;
+    Queue queue(cases, options.run.repeat,
+                options.shuffle        ? Queue::Order::shuffled
+                : options.run.jobs > 1 ? Queue::Order::longest_first
+                                       : Queue::Order::registered,
+                times, facts.seed);
+    const auto reporter = make_reporter(options);
+    const Stress stress(options.stress);
+    Runner runner(options.run, facts, trouble, times, *reporter, directory.path());
+    const Summary summary = runner.run(queue);
+    save_times(times);
+    if (runner.interrupted_by() != 0)
+        return 128 + runner.interrupted_by();
     if (runner.environment_errors())
         return 2;
-    if (summary.failed > 0)
+    if (summary.failed > 0 || (options.require_no_skip && summary.skipped > 0))
         return 1;
     constexpr int skipped = 77; // as Automake, Meson and CTest understand it
-    return cases.size() == 1 && summary.skipped > 0 ? skipped : 0;
+    return cases.size() == 1 && summary.skipped > 0 && summary.passed + summary.known_trouble == 0 ? skipped : 0;
 }
 
 } // namespace
@@ -120,20 +173,9 @@ int main(int argc, char** argv, const Registry& registry, std::string_view known
 {
     try {
         const Options options = Options::parse(argc, argv);
-        // The process of a case gets a multiplier that has the factor in it.
-        const bool is_case = !options.case_path.empty();
-        if (!is_case)
-            options.debugging.require_tools();
-        qtest::Deadline::set_scale(
-            is_case ? options.timeout_multiplier
-                    : std::min(1000.0, options.timeout_multiplier * options.debugging.deadline_factor()));
-        if (options.list) {
-            list(registry);
-            require_written();
-            return 0;
-        }
-        const int status =
-            options.case_path.empty() ? run(registry, options, known_trouble) : be_case(registry, options);
+        const int status = !options.case_path.empty()                  ? be_case(registry, options)
+                           : options.listing != Options::Listing::none ? list(registry, options)
+                                                                       : run(registry, options, known_trouble);
         require_written();
         return status;
     } catch (const std::exception& error) {

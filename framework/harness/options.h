@@ -3,6 +3,7 @@
 // The command line.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,12 +15,23 @@ namespace harness
 {
 
 struct Options {
+    enum class Listing { none, paths, table, json };
     enum class Report { automatic, tap, text };
 
-    bool list = false;
+    std::vector<std::string> command_line;
+    Listing listing = Listing::none;
     Selection selection;
-    Shard shard;
+    /// Whether any of the options that select was given.
+    bool selects = false;
+    /// None: the environment's.
+    std::optional<Shard> shard;
     Report report = Report::automatic;
+    std::string junit; // a file
+    std::string json;  // a file
+    bool require_no_skip = false;
+    bool shuffle = false;
+    std::uint32_t seed = 0; // 0: to be drawn
+    unsigned stress = 0;
     double timeout_multiplier = 1;
     std::string accelerator = "tcg";
     std::string machine;

@@ -40,6 +40,8 @@ class Reporter
     virtual void begin(const RunFacts& facts) = 0;
     virtual void started(const CaseRun&) {}
     virtual void phase(const CaseRun&, const std::string& /*name*/) {}
+    /// About once a second while cases run.
+    virtual void tick() {}
     /// Something worth a line of its own that is no case's.
     virtual void notice(const std::string& /*text*/) {}
     virtual void finished(const CaseRun& run, const Outcome& outcome) = 0;

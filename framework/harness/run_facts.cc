@@ -6,6 +6,7 @@
 
 #include <fstream>
 
+#include <fmt/format.h>
 #include <glib.h>
 
 #include "glib_ptr.h"
@@ -50,6 +51,18 @@ qtest::Json describe_host()
             {"memory_mib", pages * sysconf(_SC_PAGESIZE) / 1024 / 1024}};
 }
 
+std::vector<std::string> RunFacts::remarks() const
+{
+    std::vector<std::string> lines;
+    if (shard.count > 1)
+        lines.push_back(fmt::format("shard {} of {}, of {} cases", shard.index + 1, shard.count, selected.size()));
+    if (seed != 0)
+        lines.push_back(fmt::format("this order again: --shuffle --seed {}", seed));
+    if (deadline_scale != 1)
+        lines.push_back(fmt::format("deadlines x{:.1f}: {}", deadline_scale, deadline_scale_reason));
+    return lines;
+}
+
 qtest::Json RunFacts::save() const
 {
     qtest::Json arguments = qtest::Json::array();
@@ -67,7 +80,8 @@ qtest::Json RunFacts::save() const
             {"machine", setting.machine},
             {"host", host},
             {"selected", cases},
-            {"shard", {{"index", static_cast<std::int64_t>(shard.index)}, {"count", static_cast<std::int64_t>(shard.count)}}},
+            {"shard",
+             {{"index", static_cast<std::int64_t>(shard.index)}, {"count", static_cast<std::int64_t>(shard.count)}}},
             {"planned", static_cast<std::int64_t>(planned)},
             {"jobs", static_cast<std::int64_t>(jobs)},
             {"stress", static_cast<std::int64_t>(stress)},

@@ -34,6 +34,8 @@ struct RunFacts {
 
     /// "QEMU 11.1.3 (tcg, pc-i440fx-11.1)"
     std::string title() const { return setting.text(); }
+    /// What else a report begins with: whatever makes this run another than the usual one, a line each.
+    std::vector<std::string> remarks() const;
     /// As it stands in the JSON lines (docs/results.md).
     qtest::Json save() const;
 };

@@ -41,8 +41,8 @@ Shard shard(const std::string& origin, const std::string& index, const std::stri
     const auto n = number(count);
     const auto zero = number(first);
     if (!i || !n || !zero || *n == 0 || *i < *zero || *i - *zero >= *n)
-        throw qtest::EnvironmentError(fmt::format("{}: '{}' of '{}' is no shard, counted from {}", origin, index, count,
-                                                  first));
+        throw qtest::EnvironmentError(
+            fmt::format("{}: '{}' of '{}' is no shard, counted from {}", origin, index, count, first));
     return {*i - *zero, *n};
 }
 
@@ -98,15 +98,16 @@ std::string nearest(const Registry& registry, const std::string& asked)
     std::vector<std::pair<std::size_t, std::string>> ranked;
     for (const std::string& one : known) {
         // Whoever leaves out the beginning means it all the same.
-        const std::size_t away =
-            one.ends_with("/" + path) || one.ends_with(path) ? 0 : distance(path, one);
+        const std::size_t away = one.ends_with(path) ? 0 : distance(path, one);
         if (away <= std::max<std::size_t>(3, path.size() / 3))
             ranked.emplace_back(away, one);
     }
     std::sort(ranked.begin(), ranked.end());
     std::vector<std::string> names;
-    for (std::size_t i = 0; i < std::min<std::size_t>(3, ranked.size()); i++)
-        names.push_back(ranked[i].second);
+    for (const auto& [away, name] : ranked) {
+        if (names.size() < 3 && away <= ranked[0].first + 1)
+            names.push_back(name);
+    }
     if (names.empty())
         return "";
     return fmt::format("; did you mean {}?", fmt::join(names, ", "));
@@ -139,11 +140,10 @@ Shard Shard::from_environment()
         std::string first;
     };
     const std::string slurm_first = variable("SLURM_ARRAY_TASK_MIN");
-    for (const Pair& pair : {Pair{"TEST_SHARD_INDEX", "TEST_TOTAL_SHARDS", "0"},
-                             Pair{"GTEST_SHARD_INDEX", "GTEST_TOTAL_SHARDS", "0"},
-                             Pair{"CI_NODE_INDEX", "CI_NODE_TOTAL", "1"},
-                             Pair{"SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT",
-                                  slurm_first.empty() ? "0" : slurm_first}}) {
+    for (const Pair& pair :
+         {Pair{"TEST_SHARD_INDEX", "TEST_TOTAL_SHARDS", "0"}, Pair{"GTEST_SHARD_INDEX", "GTEST_TOTAL_SHARDS", "0"},
+          Pair{"CI_NODE_INDEX", "CI_NODE_TOTAL", "1"},
+          Pair{"SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT", slurm_first.empty() ? "0" : slurm_first}}) {
         const std::string index = variable(pair.index);
         const std::string count = variable(pair.count);
         // GitLab tells CI_NODE_TOTAL=1 to a job that is not shared, and no index.

@@ -31,10 +31,10 @@ struct Shard {
 struct Selection {
     /// A path selects the case of that name and all below it; with *, ? or [ in it, it is a glob that must match a
     /// whole path or one above it. None: every case.
-    std::vector<std::string> paths;
-    std::vector<std::string> skips;
+    std::vector<std::string> paths = {};
+    std::vector<std::string> skips = {};
     /// Only cases with one of these tags; none: whatever tag.
-    std::vector<std::string> tags;
+    std::vector<std::string> tags = {};
     bool full = false; // beyond the smoke set
     bool slow = false; // and beyond the full set
 

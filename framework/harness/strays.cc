@@ -3,11 +3,14 @@
 
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 
+#include <fmt/format.h>
 #include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -28,27 +31,28 @@ std::string content_of(const fs::path& path)
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-std::vector<Stray> find(const std::string& assignment)
+/// Whether the process was started with this; false for other users' processes and for dead ones, which are unreadable.
+bool has(const fs::path& process, const std::string& assignment)
 {
-    std::vector<Stray> found;
-    std::error_code gone;
-    for (const auto& entry : fs::directory_iterator("/proc", gone)) {
-        const std::string name = entry.path().filename();
-        if (name.find_first_not_of("0123456789") != std::string::npos)
-            continue;
-        const auto pid = static_cast<pid_t>(std::stol(name));
-        if (pid == getpid())
-            continue;
-        // Unreadable for other users' processes, empty for dead ones.
-        const std::string environment = '\0' + content_of(entry.path() / "environ");
-        if (environment.find('\0' + assignment + '\0') == std::string::npos)
-            continue;
-        std::string command = content_of(entry.path() / "comm");
-        if (command.ends_with('\n'))
-            command.pop_back();
-        found.push_back({pid, command});
-    }
-    return found;
+    const std::string environment = '\0' + content_of(process / "environ");
+    return environment.find('\0' + assignment + '\0') != std::string::npos;
+}
+
+Stray describe(pid_t pid)
+{
+    std::string command = content_of(fmt::format("/proc/{}/comm", pid));
+    if (command.ends_with('\n'))
+        command.pop_back();
+    return {pid, command};
+}
+
+/// One that has ended and was not reaped.
+bool is_zombie(pid_t pid)
+{
+    // The state follows the command's name, which may hold anything, in parentheses.
+    const std::string stat = content_of(fmt::format("/proc/{}/stat", pid));
+    const std::size_t name_end = stat.rfind(')');
+    return name_end != std::string::npos && stat.substr(name_end + 2, 1) == "Z";
 }
 
 /// Waits until the process is dead, and reaps it if it is a child; two seconds, for one stuck inside the kernel.
@@ -61,14 +65,13 @@ void await_end(pid_t pid)
     waitpid(pid, nullptr, WNOHANG);
 }
 
-} // namespace
-
-std::vector<Stray> end_strays(const std::string& variable, const std::string& value)
+/// Kills what `find_them` finds, and what that has started meanwhile, until nothing is found.
+std::vector<Stray> end_all(const std::function<std::vector<Stray>()>& find_them)
 {
     std::vector<Stray> all;
-    // Again, as long as there are any: one may have started another. The bound is against one that forks faster.
+    // The bound is against one that forks faster.
     for (int round = 0; round < 100; round++) {
-        const auto found = find(variable + "=" + value);
+        const auto found = find_them();
         if (found.empty())
             break;
         for (const Stray& stray : found)
@@ -80,14 +83,65 @@ std::vector<Stray> end_strays(const std::string& variable, const std::string& va
     return all;
 }
 
-void reap_adopted(const std::set<pid_t>& own_children)
+} // namespace
+
+std::string left_behind(const std::vector<Stray>& strays)
 {
-    const std::string self = std::to_string(getpid());
-    std::ifstream children("/proc/self/task/" + self + "/children");
-    for (pid_t pid; children >> pid;) {
-        if (!own_children.contains(pid))
-            waitpid(pid, nullptr, WNOHANG);
+    if (strays.size() == 1)
+        return fmt::format("the case left a process behind: {} (pid {})", strays[0].command, strays[0].pid);
+    return fmt::format("the case left {} processes behind, one of them {} (pid {})", strays.size(), strays[0].command,
+                       strays[0].pid);
+}
+
+std::vector<Stray> find_processes(const std::string& assignment)
+{
+    std::vector<Stray> found;
+    std::error_code gone;
+    for (const auto& entry : fs::directory_iterator("/proc", gone)) {
+        const std::string name = entry.path().filename();
+        if (name.find_first_not_of("0123456789") != std::string::npos)
+            continue;
+        const auto pid = static_cast<pid_t>(std::stol(name));
+        if (pid != getpid() && has(entry.path(), assignment))
+            found.push_back(describe(pid));
     }
+    return found;
+}
+
+std::vector<Stray> end_strays(const std::string& variable, const std::string& value)
+{
+    return end_all([&] { return find_processes(variable + "=" + value); });
+}
+
+std::set<pid_t> children()
+{
+    std::set<pid_t> result;
+    const std::string self = std::to_string(getpid());
+    std::ifstream list("/proc/self/task/" + self + "/children");
+    for (pid_t pid; list >> pid;)
+        result.insert(pid);
+    return result;
+}
+
+std::vector<Stray> end_adopted(const std::set<pid_t>& own, const std::vector<std::string>& others)
+{
+    const auto is_anothers = [&](pid_t pid) {
+        return std::any_of(others.begin(), others.end(), [&](const std::string& other) {
+            return has(fmt::format("/proc/{}", pid), fmt::format("{}={}", case_variable, other));
+        });
+    };
+    return end_all([&] {
+        std::vector<Stray> found;
+        for (const pid_t pid : children()) {
+            if (own.contains(pid))
+                continue;
+            if (is_zombie(pid))
+                waitpid(pid, nullptr, WNOHANG);
+            else if (!is_anothers(pid))
+                found.push_back(describe(pid));
+        }
+        return found;
+    });
 }
 
 } // namespace harness

@@ -26,7 +26,18 @@ class TapReporter : public Reporter
   public:
     void begin(const RunFacts& facts) override
     {
-        fmt::print("TAP version 14\n# {}\n1..{}\n", facts.title(), facts.planned);
+        fmt::print("TAP version 14\n# {}\n", facts.title());
+        for (const std::string& remark : facts.remarks())
+            fmt::print("# {}\n", remark);
+        plan_at_end_ = facts.planned == 0;
+        if (!plan_at_end_)
+            fmt::print("1..{}\n", facts.planned);
+        std::fflush(stdout);
+    }
+
+    void notice(const std::string& text) override
+    {
+        fmt::print("# {}\n", in_directive(text));
         std::fflush(stdout);
     }
 
@@ -44,6 +55,8 @@ class TapReporter : public Reporter
 
     void end(const Summary& summary) override
     {
+        if (plan_at_end_)
+            fmt::print("1..{}\n", number_);
         fmt::print("# {} passed, {} failed, {} skipped, {} known trouble, {:.1f} s\n", summary.passed, summary.failed,
                    summary.skipped, summary.known_trouble, summary.seconds);
         std::fflush(stdout);
@@ -73,6 +86,7 @@ class TapReporter : public Reporter
     }
 
     std::size_t number_ = 0;
+    bool plan_at_end_ = false;
 };
 
 } // namespace

@@ -3,18 +3,22 @@
 // Cases that go wrong in every way a case can: what runner-test.cc holds the runner to.
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include "errors.h"
+#include "log_file.h"
 #include "main.h"
 #include "migration_pair.h"
 
 namespace
 {
 
+namespace fs = std::filesystem;
 using harness::Case;
 using namespace std::chrono_literals;
 
@@ -93,6 +97,53 @@ void add(harness::Registry& registry, const char* name, std::function<void(Case&
         {.path = std::string("/broken/") + name, .summary = name, .run = std::move(run), .deadline = deadline});
 }
 
+/// Takes more than half a second and then passes.
+void nap(Case& test)
+{
+    const auto begin = std::chrono::steady_clock::now();
+    const auto alarm = test.loop().after(50ms, [] {});
+    test.loop().until([&] { return std::chrono::steady_clock::now() - begin > 600ms; }, qtest::Deadline::in(1h),
+                      "time");
+}
+
+/// Fails at its third run; it counts in the file that THIRD_TIME names.
+void third_time(Case& test)
+{
+    const fs::path file = std::getenv("THIRD_TIME");
+    std::ofstream(file, std::ios::app) << 'x';
+    test.check(fs::file_size(file) < 3, "the third time");
+}
+
+void look_for_stress(Case& test)
+{
+    const std::string runner = std::to_string(getppid());
+    std::ifstream children("/proc/" + runner + "/task/" + runner + "/children");
+    int found = 0;
+    for (std::string pid, name; children >> pid;) {
+        std::ifstream("/proc/" + pid + "/comm") >> name;
+        found += name == "stress" ? 1 : 0;
+    }
+    test.check(found == 2, "expected 2 processes named stress, seen " + std::to_string(found));
+}
+
+/// One MiB a file, 125 MiB a second.
+void fill_disk(Case& test)
+{
+    const std::string mib(1 << 20, 'x');
+    for (int i = 0;; i++) {
+        std::ofstream(test.directory() / std::to_string(i)) << mib;
+        std::this_thread::sleep_for(8ms);
+    }
+}
+
+void write_a_little(Case& test)
+{
+    for (int i = 0; i < 100; i++) {
+        qtest::write_file(test.directory() / "little", std::string(1 << 16, 'x'));
+        std::this_thread::sleep_for(8ms);
+    }
+}
+
 } // namespace
 
 int main(int argc, char** argv)
@@ -140,6 +191,12 @@ int main(int argc, char** argv)
             static_cast<void>(!write(STDOUT_FILENO, line.data(), line.size()));
         throw qtest::TestFailure("enough");
     });
+    add(registry, "nap", nap);
+    add(registry, "third_time", third_time);
+    add(registry, "look_for_stress", look_for_stress);
+    add(registry, "fill_disk", fill_disk);
+    add(registry, "write_a_little", write_a_little);
+    registry.add({.path = "/broken/huge", .summary = "huge", .run = [](Case&) {}, .ram_mib = 2'000'000'000});
     registry.add({.path = "/broken/slow", .summary = "slow", .run = [](Case&) {}, .tag = harness::Tag::slow});
     registry.add({.path = "/broken/needs",
                   .summary = "needs",

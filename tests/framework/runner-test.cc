@@ -1,130 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The runner from outside: the program broken-cases is run as a user would run it, and its output, exit status,
-// evidence and what it leaves behind are looked at. Its path is the argument of this program.
+// The runner from outside: the program broken-cases is run as a user would run it.
 #include <csignal>
-#include <filesystem>
-#include <fstream>
 
-#include <gtest/gtest.h>
-
-#include "errors.h"
-#include "json.h"
-#include "process.h"
-#include "strays.h"
+#include "program_test.h"
 
 namespace
 {
 
-namespace fs = std::filesystem;
-using namespace std::chrono_literals;
-using qtest::Deadline;
-using qtest::ExitStatus;
-using qtest::Json;
-
-std::string broken_cases;
-
-std::string content_of(const fs::path& path)
-{
-    std::ifstream file(path);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
-
-bool matches(const std::string& text, const char* pattern)
-{
-    return g_regex_match_simple(pattern, text.c_str(), GRegexCompileFlags{}, GRegexMatchFlags{}) != FALSE;
-}
-
-/// The number of times `part` stands in `text`.
-std::size_t count(const std::string& text, const std::string& part)
-{
-    std::size_t times = 0;
-    for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size()))
-        times++;
-    return times;
-}
-
-class RunnerTest : public testing::Test
-{
-  protected:
-    RunnerTest()
-    {
-        std::string path = fs::temp_directory_path() / "runner-test-XXXXXX";
-        directory_ = g_mkdtemp(path.data());
-        fs::create_directory(directory_ / "tmp");
-    }
-    ~RunnerTest() override
-    {
-        fs::permissions(directory_ / "tmp", fs::perms::owner_all);
-        fs::remove_all(directory_);
-    }
-
-    struct Run {
-        ExitStatus status;
-        std::string output; // stdout and stderr
-    };
-
-    std::unique_ptr<qtest::Process> start(const std::string& program, std::vector<std::string> arguments,
-                                          std::vector<std::pair<std::string, std::string>> environment = {})
-    {
-        arguments.insert(arguments.begin(), program);
-        // What is left in it is left by the runner.
-        environment.emplace(environment.begin(), "TMPDIR", directory_ / "tmp");
-        fs::remove(directory_ / "output");
-        return std::make_unique<qtest::Process>(loop_, qtest::Process::Spec{.arguments = std::move(arguments),
-                                                                            .output = directory_ / "output",
-                                                                            .environment = std::move(environment),
-                                                                            .directory = directory_});
-    }
-
-    Run run(std::vector<std::string> arguments, std::vector<std::pair<std::string, std::string>> environment = {})
-    {
-        const auto process = start(broken_cases, std::move(arguments), std::move(environment));
-        const ExitStatus status = process->wait(Deadline::in(60s), "the end of broken-cases");
-        return {status, content_of(directory_ / "output")};
-    }
-    Run run_case(const std::string& name) { return run({"--tap", "-p", "/broken/" + name}); }
-
-    /// The run failed in one case, whose evidence is returned.
-    Json failed_case(const Run& failed)
-    {
-        EXPECT_EQ(failed.status, ExitStatus::exited(1)) << failed.output;
-        const std::string before = "evidence: \"";
-        const std::size_t at = failed.output.find(before) + before.size();
-        evidence_ = failed.output.substr(at, failed.output.find('"', at) - at);
-        return Json::parse(content_of(evidence_ / "case.json"));
-    }
-
-    /// One line on stderr, nothing else, exit status 2.
-    void expect_refused(const Run& refused, const std::string& part)
-    {
-        EXPECT_EQ(refused.status, ExitStatus::exited(2)) << refused.output;
-        EXPECT_TRUE(refused.output.starts_with("migration-test: ")) << refused.output;
-        EXPECT_EQ(count(refused.output, "\n"), 1U) << refused.output;
-        EXPECT_NE(refused.output.find(part), std::string::npos) << refused.output;
-    }
-
-    void expect_nothing_left()
-    {
-        EXPECT_TRUE(fs::is_empty(directory_ / "tmp"));
-        // Everything started here has this TMPDIR.
-        const auto strays = harness::end_strays("TMPDIR", directory_ / "tmp");
-        EXPECT_TRUE(strays.empty()) << strays.size()
-                                    << " processes, the first: " << (strays.empty() ? "" : strays[0].command);
-    }
-
-    qtest::Loop loop_;
-    fs::path directory_;
-    fs::path evidence_;
-};
+using RunnerTest = ProgramTest;
 
 TEST_F(RunnerTest, APassedCaseIsOkAndLeavesNothing)
 {
     const Run passed = run_case("pass");
     EXPECT_EQ(passed.status, ExitStatus::exited(0));
-    EXPECT_TRUE(matches(passed.output,
-                        "^TAP version 14\n# QEMU .*\n1\\.\\.1\nok 1 - /broken/pass\n# 1 passed, 0 failed, 0 skipped, "
-                        "0 known trouble, .* s\n$"))
+    EXPECT_TRUE(matches(
+        passed.output,
+        "^TAP version 14\n# QEMU .*\n(# deadlines .*\n)?1\\.\\.1\nok 1 - /broken/pass\n# 1 passed, 0 failed, 0 skipped, "
+        "0 known trouble, .* s\n$"))
         << passed.output;
     EXPECT_FALSE(fs::exists(directory_ / "evidence"));
     expect_nothing_left();
@@ -199,7 +92,7 @@ TEST_F(RunnerTest, WhatACasePrintsIsNotTakenForTheReport)
 TEST_F(RunnerTest, AProcessLeftBehindIsEndedAndFailsTheCase)
 {
     const Json report = failed_case(run_case("daemon"));
-    EXPECT_NE(report.at("reason").as_string().find("the case left a process behind: daemon-of-case"), std::string::npos)
+    EXPECT_TRUE(matches(report.at("reason").as_string(), "^the case left (a process|2 processes) behind"))
         << report.dump();
     expect_nothing_left();
 }
@@ -207,7 +100,9 @@ TEST_F(RunnerTest, AProcessLeftBehindIsEndedAndFailsTheCase)
 TEST_F(RunnerTest, ACaseThatWaitsTooLongSaysWhatForAndKeepsTheVmsStates)
 {
     const Json report = failed_case(run_case("wait"));
-    EXPECT_EQ(report.at("reason"), Json("awaited what never comes when the case's deadline of 2.0 s passed"));
+    EXPECT_TRUE(matches(report.at("reason").as_string(),
+                        "^awaited what never comes when the case's deadline of [0-9.]+ s passed$"))
+        << report.at("reason").dump();
     EXPECT_EQ(report.at("details/phase"), Json("hang"));
     EXPECT_EQ(report.at("details/source/run state"), Json("running"));
     EXPECT_EQ(report.at("details/target/run state"), Json("inmigrate"));
@@ -217,8 +112,10 @@ TEST_F(RunnerTest, ACaseThatWaitsTooLongSaysWhatForAndKeepsTheVmsStates)
 TEST_F(RunnerTest, WhatNoVmAnswersIsToldAllTheSame)
 {
     const Json report = failed_case(run_case("frozen"));
-    EXPECT_EQ(report.at("reason"),
-              Json("awaited source's monitor's reply to query-status when the case's deadline of 2.0 s passed"));
+    EXPECT_TRUE(
+        matches(report.at("reason").as_string(),
+                "^awaited source's monitor's reply to query-status when the case's deadline of [0-9.]+ s passed$"))
+        << report.at("reason").dump();
     EXPECT_EQ(report.at("details/phase"), Json("freeze"));
     for (const char* name : {"source", "target"})
         EXPECT_NE(report.at(std::string("details/") + name + "/run state").as_string().find("no answer"),
@@ -253,7 +150,7 @@ TEST_F(RunnerTest, ACaseThatEndsItsProcessIsQuoted)
 
 TEST_F(RunnerTest, AReportThatCannotBeWrittenIsNoSuccess)
 {
-    const auto to_full_disk = start("/bin/sh", {"-c", broken_cases + " --tap -p /broken/pass >/dev/full"});
+    const auto to_full_disk = start("/bin/sh", {"-c", program_of_cases + " --tap -p /broken/pass >/dev/full"});
     EXPECT_EQ(to_full_disk->wait(Deadline::in(60s), "the end of broken-cases"), ExitStatus::exited(2));
     EXPECT_EQ(count(content_of(directory_ / "output"), "\n"), 1U) << content_of(directory_ / "output");
 }
@@ -261,8 +158,9 @@ TEST_F(RunnerTest, AReportThatCannotBeWrittenIsNoSuccess)
 TEST_F(RunnerTest, ACaseThatHearsNoSignalIsKilledAtItsDeadlineWithItsVms)
 {
     const Json report = failed_case(run_case("busy"));
-    EXPECT_EQ(report.at("reason"),
-              Json("the case's process did not end by itself at its deadline of 2 s and was killed"));
+    EXPECT_TRUE(matches(report.at("reason").as_string(),
+                        "^the case's process did not end by itself at its deadline of [0-9.]+ s and was killed$"))
+        << report.at("reason").dump();
     expect_nothing_left();
 }
 
@@ -271,13 +169,14 @@ TEST_F(RunnerTest, AQemuKilledInMidMigrationFailsTheCaseAtOnceWithEvidence)
     const Run failed = run_case("source_killed");
     const Json report = failed_case(failed);
     const std::string reason = report.at("reason").as_string();
-    EXPECT_TRUE(reason.starts_with("source: QEMU was killed by signal 9 (Killed), which the case did not announce")) << reason;
+    EXPECT_TRUE(reason.starts_with("source: QEMU was killed by signal 9 (Killed), which the case did not announce"))
+        << reason;
     EXPECT_EQ(report.at("details/phase"), Json("migrate, held back"));
     EXPECT_EQ(report.at("details/source/exit"), Json("was killed by signal 9 (Killed)"));
     // The target may have noticed the loss of its stream by now, or not; either is told, and hides nothing.
     EXPECT_TRUE(report.find("details/target/exit") || report.find("details/target/migration")) << report.dump();
     // At once, not when the wait for the target ran out.
-    const double begun = report.at("details/phases").elements().back().at("at").as_double();
+    const double begun = report.at("phases").elements().back().at("at").as_double();
     EXPECT_LT(report.at("seconds").as_double() - begun, 5);
     for (const char* name : {"source", "target"})
         for (const char* file : {".command-line", ".qmp.jsonl", ".console.log", ".stderr"})
@@ -288,7 +187,7 @@ TEST_F(RunnerTest, AQemuKilledInMidMigrationFailsTheCaseAtOnceWithEvidence)
 
 TEST_F(RunnerTest, AKilledRunnerLeavesNothing)
 {
-    const auto runner = start(broken_cases, {"--tap", "-p", "/broken/wait"});
+    const auto runner = start(program_of_cases, {"--tap", "-p", "/broken/wait"});
     // Until both VMs run: their consoles' logs are there.
     const auto running = [&] {
         std::size_t logs = 0;
@@ -308,7 +207,7 @@ TEST_F(RunnerTest, AKilledRunnerLeavesNothing)
 TEST_F(RunnerTest, UnfitArgumentsAreRefusedInOneLine)
 {
     expect_refused(run({"-p", "/broken/pas"}),
-                   "no case at or below '/broken/pas'; the nearest is /broken/pass; -l lists them");
+                   "no case at or below '/broken/pas'; did you mean /broken/pass, /broken/nap? (-l lists the cases)");
     expect_refused(run({"--no-such-option"}), "--no-such-option");
     expect_refused(run({"/broken/pass"}), "what is '/broken/pass'?");
     expect_refused(run({"-j", "0"}), "-j");
@@ -378,7 +277,7 @@ TEST_F(RunnerTest, SelectionFollowsPathsAndTags)
     EXPECT_NE(some.output.find("\n1..1\nok 1 - /broken/pass\n"), std::string::npos) << some.output;
     const Run listed = run({"-l"});
     EXPECT_EQ(listed.status, ExitStatus::exited(0));
-    EXPECT_EQ(count(listed.output, "\n"), 21U) << listed.output;
+    EXPECT_EQ(count(listed.output, "\n"), 27U) << listed.output;
     expect_refused(run({"-p", "/broken/slow/"}), "select no case"); // below it, not it
     EXPECT_EQ(run({"-p", "/broken/slow"}).status, ExitStatus::exited(0));
 }
@@ -395,9 +294,4 @@ TEST_F(RunnerTest, JobsAndRepeatsRunEveryCaseEachTime)
 
 } // namespace
 
-int main(int argc, char** argv)
-{
-    testing::InitGoogleTest(&argc, argv);
-    broken_cases = fs::absolute(argv[1]);
-    return RUN_ALL_TESTS();
-}
+int main(int argc, char** argv) { return run_program_tests(argc, argv); }
