@@ -28,14 +28,17 @@ void notice(const std::string& text) { tell("notice", text); }
 
 void pause(Case& test)
 {
-    std::string text;
+    // A notice each: a reporter may show a notice on one line.
+    bool any = false;
     for (const auto& machine : test.machines()) {
-        if (machine->process().running())
-            text += fmt::format("\n  {}: qmp-shell {}\n  {}: gdb -p {}", machine->name(),
-                                second_monitor(machine->name(), test.directory()).string(), machine->name(),
-                                machine->pid());
+        if (!machine->process().running())
+            continue;
+        any = true;
+        notice(fmt::format("{}: qmp-shell {}", machine->name(),
+                           second_monitor(machine->name(), test.directory()).string()));
+        notice(fmt::format("{}: gdb -p {}", machine->name(), machine->pid()));
     }
-    if (text.empty())
+    if (!any)
         return;
     sigset_t ends;
     sigemptyset(&ends);
@@ -45,8 +48,8 @@ void pause(Case& test)
     const qtest::UniqueFd signals(signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK));
     bool ended = false;
     const auto watch = test.loop().watch(signals.get(), G_IO_IN, [&] { ended = true; });
-    tell("paused", fmt::format("failed, and its VMs are kept for you:{}\n  to end it: Enter or Ctrl-C here, or kill {}",
-                               text, getpid()));
+    tell("paused",
+         fmt::format("it failed, and its VMs are kept; to end that: Enter or Ctrl-C here, or kill {}", getpid()));
     test.loop().until([&] { return ended; }, qtest::Deadline::unscaled(std::chrono::hours(24 * 7)),
                       "somebody who ends the pause");
 }
