@@ -22,8 +22,8 @@ class LogFile
     /// What a case of days says in a few minutes; a transcript of an ordinary case has some 100 KiB.
     static constexpr std::size_t usual_limit = 16 * 1024 * 1024;
 
-    /// Creates or continues the file, which gets `limit` bytes and one line more; PATH.newest a sixteenth of that, and
-    /// so a line at most. Throws EnvironmentError when it cannot.
+    /// Creates or continues the file, which gets `limit` bytes and a line about the rest; PATH.newest gets a tenth of
+    /// that at most, and a line is cut at a sixteenth. Throws EnvironmentError when it cannot.
     explicit LogFile(std::filesystem::path path, std::size_t limit = usual_limit);
 
     /// Appends "TIME TEXT". Throws EnvironmentError, for example on a full disk.
