@@ -20,19 +20,32 @@ Console::Console(Loop& loop, UniqueFd socket, std::string name, const std::files
 
 void Console::received(std::string_view bytes)
 {
+    constexpr std::size_t remembered = 1024 * 1024;
     text_.append(bytes);
+    if (text_.size() > 2 * remembered) {
+        forgotten_ += text_.size() - remembered;
+        text_.erase(0, text_.size() - remembered);
+    }
     const CharPtr readable(g_strescape(std::string(bytes).c_str(), nullptr));
     log_.line(readable.get());
 }
 
 void Console::wait(const std::string& text, Mark since, Deadline deadline)
 {
-    const auto printed = [&] { return text_.find(text, since) != std::string::npos; };
+    Mark looked = since; // nothing before it needs to be looked at again
+    const auto printed = [&] {
+        const bool found = text_.find(text, position(looked)) != std::string::npos;
+        if (!found && mark() >= looked + text.size())
+            looked = mark() - text.size();
+        return found;
+    };
     const std::string what = fmt::format("new '{}' on the console of {}", text, name_);
     loop_.until([&] { return printed() || closed_; }, deadline, what,
                 [&] {
-                    return fmt::format("{} byte{} since the mark, {} before", text_.size() - since,
-                                       text_.size() - since == 1 ? "" : "s", since);
+                    const Mark printed_since = mark() - since;
+                    return fmt::format("{} byte{} since the mark, {} before{}", printed_since,
+                                       printed_since == 1 ? "" : "s", since,
+                                       since < forgotten_ ? ", so much that not all is remembered" : "");
                 });
     if (!printed())
         throw ConnectionLost(what + ": " + *closed_);

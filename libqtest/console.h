@@ -2,6 +2,9 @@
 //
 // Console: the guest's serial line, received as it prints. Text already printed proves nothing about now: take a mark,
 // then wait for text after it.
+//
+// The newest MiB of it is remembered at least: a guest that prints without end fills neither memory nor, its log being
+// bounded too, the disk.
 #pragma once
 
 #include <optional>
@@ -22,8 +25,9 @@ class Console
     /// Takes over the connected socket; logs every chunk to the file.
     Console(Loop& loop, UniqueFd socket, std::string name, const std::filesystem::path& log);
 
-    Mark mark() const noexcept { return text_.size(); }
-    std::string since(Mark mark) const { return text_.substr(mark); }
+    Mark mark() const noexcept { return forgotten_ + text_.size(); }
+    /// What was printed after the mark, as far as it is remembered.
+    std::string since(Mark mark) const { return text_.substr(position(mark)); }
     /// Waits until `text` stands somewhere after the mark. Throws Timeout, ConnectionLost.
     void wait(const std::string& text, Mark since, Deadline deadline);
     /// Sends to the guest.
@@ -31,11 +35,14 @@ class Console
 
   private:
     void received(std::string_view bytes);
+    /// Where in text_ the mark, or what is remembered after it, begins.
+    std::size_t position(Mark mark) const noexcept { return mark > forgotten_ ? mark - forgotten_ : 0; }
 
     Loop& loop_;
     std::string name_;
     LogFile log_;
-    std::string text_;
+    Mark forgotten_ = 0;
+    std::string text_; // without the bytes forgotten
     std::optional<std::string> closed_;
     Channel channel_;
 };

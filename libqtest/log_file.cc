@@ -28,7 +28,11 @@ UniqueFd open_for(const std::filesystem::path& path, int flags)
 
 } // namespace
 
-LogFile::LogFile(std::filesystem::path path) : path_(std::move(path)), fd_(open_for(path_, O_APPEND)) {}
+LogFile::LogFile(std::filesystem::path path, std::size_t limit)
+    : path_(std::move(path)), limit_(limit), fd_(open_for(path_, O_APPEND)), size_(std::filesystem::file_size(path_)),
+      newest_path_(path_.string() + ".newest")
+{
+}
 
 double epoch_seconds()
 {
@@ -37,7 +41,44 @@ double epoch_seconds()
 
 std::string LogFile::time() { return fmt::format("{:.6f}", epoch_seconds()); }
 
-void LogFile::line(std::string_view text) { write_all(fd_.get(), fmt::format("{} {}\n", time(), text), path_); }
+void LogFile::line(std::string_view text)
+{
+    const std::size_t longest = limit_ / 16;
+    const std::string cut =
+        text.size() > longest ? fmt::format(" [{} bytes of this line are left out]", text.size() - longest) : "";
+    write(fmt::format("{} {}{}\n", time(), text.substr(0, longest), cut));
+}
+
+void LogFile::write(std::string_view line)
+{
+    if (!newest_ && size_ + line.size() > limit_) {
+        newest_ = open_for(newest_path_, O_TRUNC | O_APPEND);
+        write_all(fd_.get(),
+                  fmt::format("{} [the rest is left out; the newest lines of it are in {}]\n", time(),
+                              newest_path_.filename().string()),
+                  path_);
+    }
+    if (newest_) {
+        write_newest(line);
+    } else {
+        write_all(fd_.get(), line, path_);
+        size_ += line.size();
+    }
+}
+
+void LogFile::write_newest(std::string_view line)
+{
+    const std::size_t limit = limit_ / 16;
+    if (newest_size_ > 0 && newest_size_ + line.size() > limit) {
+        std::string kept = read_tail(newest_path_, limit / 2);
+        kept.erase(0, kept.find('\n') + 1);
+        newest_ = open_for(newest_path_, O_TRUNC | O_APPEND);
+        write_all(newest_.get(), kept, newest_path_);
+        newest_size_ = kept.size();
+    }
+    write_all(newest_.get(), line, newest_path_);
+    newest_size_ += line.size();
+}
 
 void write_all(int fd, std::string_view bytes, const std::filesystem::path& path)
 {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <fstream>
 
 #include <fmt/format.h>
 
@@ -32,7 +33,9 @@ std::vector<std::string> line_arguments(const std::function<std::string(const ch
 
 std::vector<std::string> arguments_of(const Machine::Config& config, std::vector<std::string> lines)
 {
-    std::vector<std::string> all{config.binary, "-nodefaults", "-no-user-config", "-display", "none"};
+    std::vector<std::string> all{config.binary, "-nodefaults", "-no-user-config", "-display", "none",
+                                 // a core is for its threads
+                                 "-machine", "dump-guest-core=off"};
     all.insert(all.end(), lines.begin(), lines.end());
     all.insert(all.end(), config.arguments.begin(), config.arguments.end());
     return all;
@@ -42,6 +45,24 @@ bool is_incoming(const std::vector<std::string>& arguments)
 {
     return std::find(arguments.begin(), arguments.end(), "-incoming") != arguments.end();
 }
+
+std::vector<std::string> joined(std::vector<std::string> first, const std::vector<std::string>& second)
+{
+    first.insert(first.end(), second.begin(), second.end());
+    return first;
+}
+
+std::filesystem::path made(std::filesystem::path directory)
+{
+    std::error_code error;
+    std::filesystem::create_directory(directory, error);
+    if (error)
+        throw EnvironmentError(fmt::format("cannot make {}: {}", directory.string(), error.message()));
+    return directory;
+}
+
+/// A QEMU without its guest's RAM takes 12 to 16 MiB.
+constexpr rlim_t core_limit = 512 * 1024 * 1024;
 
 /// A hook that writes down what passes.
 template <class M>
@@ -78,11 +99,14 @@ Machine::Machine(Loop& loop, Config config, Lines lines)
       console_(loop, std::move(lines.console.ours), config_.name, config_.directory / (config_.name + ".console.log")),
       qmp_log_(config_.directory / (config_.name + ".qmp.jsonl")),
       qtest_log_(config_.directory / (config_.name + ".qtest.log")),
-      process_(loop, {.arguments = arguments_of(config_, line_arguments([](const char* id, int fd) {
-                                                    return fmt::format("socket,id={},fd={}", id, fd);
-                                                })),
+      process_(loop, {.arguments = joined(config_.wrapper.command,
+                                          arguments_of(config_, line_arguments([](const char* id, int fd) {
+                                                           return fmt::format("socket,id={},fd={}", id, fd);
+                                                       }))),
                       .output = config_.directory / (config_.name + ".stderr"),
-                      .fds = lines.childs_ends()})
+                      .fds = lines.childs_ends(),
+                      .directory = made(core_directory()),
+                      .limits = {{RLIMIT_CORE, core_limit}, {RLIMIT_FSIZE, config_.file_limit}}})
 {
     write_file(config_.directory / (config_.name + ".command-line"), command_line() + "\n");
     process_.on_exit([this](const ExitStatus& status) { exited(status); });
@@ -117,8 +141,19 @@ std::string Machine::verdict(const ExitStatus& status) const
     std::string text = fmt::format("{}: QEMU {}, which the case did not announce", name(), status.text());
     if (expected_)
         text = fmt::format("{}: QEMU {}, but the case announced: {}", name(), status.text(), expected_->text());
+    const Wrapper& wrapper = config_.wrapper;
+    if (!wrapper.log.empty())
+        text += fmt::format("; {} said last: {}", wrapper.command.at(0), read_tail(wrapper.log, 2000));
     const std::string words = last_words();
     return text + (words.empty() ? "; it wrote nothing to stderr" : "; its last words: " + words);
+}
+
+pid_t Machine::pid() const
+{
+    pid_t pid = process_.pid();
+    if (config_.wrapper.forks)
+        std::ifstream(fmt::format("/proc/{}/task/{}/children", pid, pid)) >> pid;
+    return pid;
 }
 
 std::optional<std::string> Machine::unannounced_end() const
@@ -189,14 +224,7 @@ std::string Machine::command_line() const
     const auto lines = line_arguments([this](const char* id, int) {
         return fmt::format("socket,id={},path=/tmp/{}-{}.sock,server=on,wait=off", id, name(), id);
     });
-    std::string text;
-    for (const std::string& argument : arguments_of(config_, lines)) {
-        const bool plain = argument.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                                      "-_=+:,./@%") == std::string::npos;
-        text += text.empty() ? "" : " ";
-        text += plain && !argument.empty() ? argument : CharPtr(g_shell_quote(argument.c_str())).get();
-    }
-    return text;
+    return shell_line(arguments_of(config_, lines));
 }
 
 std::string Machine::last_words() const

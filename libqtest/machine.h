@@ -23,6 +23,13 @@
 namespace qtest
 {
 
+/// A program that QEMU runs under: gdbserver, valgrind.
+struct Wrapper {
+    std::vector<std::string> command = {}; // QEMU's command line follows; empty: none
+    bool forks = false;                    // QEMU is a child of it
+    std::filesystem::path log = {};        // where it tells what it finds; empty: nowhere
+};
+
 class Machine
 {
   public:
@@ -31,6 +38,8 @@ class Machine
         std::string binary;
         std::vector<std::string> arguments; // without monitor, qtest and serial line, which are added
         std::filesystem::path directory;    // must exist
+        Wrapper wrapper = {};
+        rlim_t file_limit = RLIM_INFINITY; // bytes that any file it writes may have
     };
 
     /// Starts QEMU and returns at once. Throws EnvironmentError when it cannot be started.
@@ -49,6 +58,10 @@ class Machine
     QtestClient& qtest() noexcept { return qtest_; }
     Console& console() noexcept { return console_; }
     Process& process() noexcept { return process_; }
+    /// QEMU's own process, whatever it runs under.
+    pid_t pid() const;
+    /// Where it runs, with nothing else in it: where a core lands when /proc/sys/kernel/core_pattern is a plain name.
+    std::filesystem::path core_directory() const { return config_.directory / (config_.name + ".core"); }
 
     /// When its process was started, and when it was found to have ended: seconds since the epoch.
     double started() const noexcept { return started_; }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "process.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -21,13 +22,38 @@ namespace qtest
 namespace
 {
 
-/// Runs in the child between fork and exec: only async-signal-safe calls.
-void in_child(gpointer parent)
+struct ChildSetup {
+    pid_t parent;
+    const std::vector<std::pair<int, rlim_t>>& limits;
+};
+
+void limit(int resource, rlim_t most) noexcept
 {
+    const auto which = static_cast<__rlimit_resource_t>(resource);
+    rlimit limits{most, most};
+    if (setrlimit(which, &limits) == 0)
+        return;
+    getrlimit(which, &limits);
+    limits.rlim_cur = std::min(most, limits.rlim_max);
+    setrlimit(which, &limits);
+}
+
+/// Runs in the child between fork and exec: only async-signal-safe calls.
+void in_child(gpointer data)
+{
+    const ChildSetup& setup = *static_cast<const ChildSetup*>(data);
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != GPOINTER_TO_INT(parent)) // it died before the line above
+    if (getppid() != setup.parent) // it died before the line above
         _exit(127);
+    // A gdb that is no ancestor of it may look at it, even where Yama asks for leave.
+    prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
+    for (const auto& [resource, most] : setup.limits) {
+        limit(resource, most);
+        // A file that is full is an error of that write, and no reason to die.
+        if (resource == RLIMIT_FSIZE)
+            signal(SIGXFSZ, SIG_IGN);
+    }
 }
 
 struct FreeStrings {
@@ -52,6 +78,18 @@ std::string ExitStatus::text() const
     return fmt::format("exited with status {}", number);
 }
 
+std::string shell_line(const std::vector<std::string>& words)
+{
+    std::string text;
+    for (const std::string& word : words) {
+        const bool plain = word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                                  "-_=+:,./@%") == std::string::npos;
+        text += text.empty() ? "" : " ";
+        text += plain && !word.empty() ? word : CharPtr(g_shell_quote(word.c_str())).get();
+    }
+    return text;
+}
+
 Process::Process(Loop& loop, Spec spec) : loop_(loop)
 {
     const UniqueFd output(spec.output.empty()
@@ -70,13 +108,14 @@ Process::Process(Loop& loop, Spec spec) : loop_(loop)
         target_fds.push_back(number);
     }
     ErrorSlot error;
-    // stdin is /dev/null, and what is not listed is closed.
+    ChildSetup setup{getpid(), spec.limits};
+    // What is not listed is closed.
     const bool started = g_spawn_async_with_pipes_and_fds(
         spec.directory.empty() ? nullptr : spec.directory.c_str(), argv.data(),
         environment_with(spec.environment).get(),
-        static_cast<GSpawnFlags>(G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_SEARCH_PATH), in_child, GINT_TO_POINTER(getpid()),
-        -1, output.get(), output.get(), source_fds.data(), target_fds.data(), source_fds.size(), &pid_, nullptr,
-        nullptr, nullptr, error.out());
+        static_cast<GSpawnFlags>(G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_SEARCH_PATH), in_child, &setup, spec.input.get(),
+        output.get(), output.get(), source_fds.data(), target_fds.data(), source_fds.size(), &pid_, nullptr, nullptr,
+        nullptr, error.out());
     if (!started)
         throw EnvironmentError("cannot run " + spec.arguments.at(0) + ": " + error.text());
     watch_ = loop_.watch_child(pid_, [this](int wait_status) { ended(wait_status); });

@@ -4,6 +4,7 @@
 // this process (PDEATHSIG), whatever ends this process; ~Process kills and reaps it.
 #pragma once
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <filesystem>
@@ -32,6 +33,9 @@ struct ExitStatus {
     std::string text() const;
 };
 
+/// The words as they are typed into a shell, quoted where they must be.
+std::string shell_line(const std::vector<std::string>& words);
+
 class Process
 {
   public:
@@ -41,6 +45,8 @@ class Process
         std::vector<std::pair<UniqueFd, int>> fds = {}; // what the child gets, and under which number (3 or more)
         std::vector<std::pair<std::string, std::string>> environment = {}; // besides what it inherits
         std::filesystem::path directory = {};                              // to run in; empty: ours
+        UniqueFd input = {};                                               // stdin; none: /dev/null
+        std::vector<std::pair<int, rlim_t>> limits = {}; // RLIMIT_…, or as much of it as the system lets us set
     };
 
     /// Throws EnvironmentError when the program cannot be started.

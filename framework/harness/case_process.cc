@@ -11,6 +11,7 @@
 #include "evidence.h"
 #include "log_file.h"
 #include "outcome.h"
+#include "pause.h"
 #include "strays.h"
 #include "timeline.h"
 
@@ -34,7 +35,7 @@ void report(const qtest::Json& message)
 }
 
 /// What went wrong, where in the procedure, and what the VMs were at: gathered before they are ended.
-Outcome failure(Case& test, Result result, const std::string& reason)
+Outcome failure(Case& test, Result result, const std::string& reason, bool wait_failed = false)
 {
     Outcome outcome{.result = result, .reason = reason};
     // The end of a QEMU explains more than what it made a wait say.
@@ -44,8 +45,14 @@ Outcome failure(Case& test, Result result, const std::string& reason)
         const Case::Phase& phase = test.phases().back();
         outcome.details.set("phase", phase.name).set("seconds_in_phase", seconds_since(phase.begin));
     }
-    for (const auto& [name, state] : gather_evidence(test).members())
+    // Should the rest take too long, the verdict is there; the last outcome stands.
+    report(outcome.save());
+    for (const auto& [name, state] : gather_evidence(test, wait_failed).members())
         outcome.details.set(name, state);
+    if (test.setting().debugging.pause_on_failure) {
+        report(outcome.save());
+        pause(test);
+    }
     return outcome;
 }
 
@@ -61,6 +68,8 @@ Outcome run(Case& test)
         return {.result = Result::skipped, .reason = skip.what()};
     } catch (const qtest::EnvironmentError& error) {
         return failure(test, Result::error, error.what());
+    } catch (const qtest::Timeout& error) {
+        return failure(test, Result::failed, error.what(), true);
     } catch (const std::exception& error) {
         return failure(test, Result::failed, error.what());
     }

@@ -13,8 +13,9 @@
 namespace harness
 {
 
-/// The descriptor on which a case's process reports: {"phase": NAME, "time": …} as each
-/// begins, {"mark": NAME, "time": …}, and at last one Outcome.
+/// The descriptor on which a case's process reports: {"phase": NAME, "time": …} as each begins, {"mark": NAME, "time":
+/// …},
+/// {"notice": TEXT} and {"paused": TEXT} (pause.h), and its Outcome; once more when it knows more, the last one stands.
 constexpr int report_fd = 3;
 
 /// Runs one case in this process and reports. `deadline` replaces the case's own. Returns the process's exit status: 0

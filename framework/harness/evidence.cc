@@ -6,8 +6,9 @@
 #include <fmt/format.h>
 
 #include "errors.h"
-#include "glib_ptr.h"
+#include "kept_files.h"
 #include "log_file.h"
+#include "process.h"
 #include "record.h"
 
 namespace fs = std::filesystem;
@@ -110,14 +111,82 @@ std::vector<std::string> unannounced_ends(Case& test)
     return ends;
 }
 
-Json gather_evidence(Case& test)
+namespace
 {
+
+/// Starts gdb for the machine unless there is one.
+void start_gdb(Case& test, qtest::Machine& machine)
+{
+    const auto is_its = [&](const Backtrace& gdb) { return &gdb.machine() == &machine; };
+    if (std::none_of(test.gdbs().begin(), test.gdbs().end(), is_its))
+        test.gdbs().emplace_back(test.loop(), machine);
+}
+
+/// Dispatches until the condition holds or the time is over: there is nobody to tell.
+void spend(Case& test, std::chrono::milliseconds time, const std::function<bool()>& holds)
+{
+    try {
+        test.loop().until(holds, qtest::Deadline::unscaled(time), "evidence");
+    } catch (const qtest::Error&) {
+        // What did not come is told by what is missing.
+    }
+}
+
+void look_with_gdb(Case& test, const std::vector<Asked>& all, bool wait_failed)
+{
+    using std::chrono::milliseconds;
+    // The runner ends this process 1.9 s after the case's deadline.
+    const auto left = std::chrono::floor<milliseconds>(test.deadline().end() - qtest::Deadline::Clock::now());
+    const auto end =
+        qtest::Deadline::unscaled(std::clamp(left + milliseconds(1400), milliseconds(0), milliseconds(20'000)));
+    const auto answered = [](const Asked& asked) {
+        return !asked.calls.empty() &&
+               std::all_of(asked.calls.begin(), asked.calls.end(), [](const auto& call) { return call.done(); });
+    };
+    const auto silent = [&](const Asked& asked) { return asked.machine.process().running() && !answered(asked); };
+    const auto to_look_at = [&](const Asked& asked) {
+        const auto& status = asked.machine.process().exit_status();
+        return status ? asked.machine.unannounced_end() && Backtrace::is_crash(*status) : wait_failed || silent(asked);
+    };
+    // Here all that run are still silent: only where a wait failed it is known that gdb will be needed.
+    for (const Asked& asked : all) {
+        if (to_look_at(asked) && (wait_failed || !asked.machine.process().running()))
+            start_gdb(test, asked.machine);
+    }
+    // gdb stops the processes, so they are asked first. One that is late may still answer after that.
+    spend(test, std::min(milliseconds(1000), end.left() / 4),
+          [&] { return std::none_of(all.begin(), all.end(), silent); });
+    for (const Asked& asked : all) {
+        if (to_look_at(asked))
+            start_gdb(test, asked.machine);
+    }
+    std::vector<Backtrace*> looking;
+    for (Backtrace& gdb : test.gdbs()) {
+        const auto is_its = [&](const Asked& asked) { return &asked.machine == &gdb.machine() && to_look_at(asked); };
+        if (std::any_of(all.begin(), all.end(), is_its)) {
+            gdb.look();
+            looking.push_back(&gdb);
+        }
+    }
+    spend(test, end.left(),
+          [&] { return std::all_of(looking.begin(), looking.end(), [](const auto* gdb) { return gdb->done(); }); });
+    test.gdbs().clear();
+}
+
+} // namespace
+
+Json gather_evidence(Case& test, bool wait_failed)
+{
+    const auto deadline = qtest::Deadline::unscaled(std::chrono::seconds(1));
     std::vector<Asked> all;
     for (const auto& machine : test.machines())
         all.push_back({*machine, ask(machine->qmp())});
-    // One second for all of them together, on slow machines too: the runner waits a little longer than that.
-    const auto deadline = qtest::Deadline::unscaled(std::chrono::seconds(1));
     Json shown = Json::object();
+    try {
+        look_with_gdb(test, all, wait_failed);
+    } catch (const std::exception& error) {
+        shown.set("no backtrace", error.what());
+    }
     for (const Asked& asked : all) {
         try {
             shown.set(asked.machine.name(), state_of(asked, deadline, test.directory()));
@@ -131,18 +200,22 @@ Json gather_evidence(Case& test)
 namespace
 {
 
-void write_reproduce(const fs::path& path, const CaseInfo& info, const Setting& setting)
+void write_reproduce(const fs::path& path, const CaseInfo& info, const Setting& setting,
+                     const std::vector<std::string>& options)
 {
-    const auto quoted = [](const std::string& text) {
-        return std::string(qtest::CharPtr(g_shell_quote(text.c_str())).get());
-    };
+    std::vector<std::string> words{fs::read_symlink("/proc/self/exe").string(), "--keep"};
+    words.insert(words.end(), {"--accel", setting.accelerator, "--machine", setting.machine});
+    const auto debugging = setting.debugging.options();
+    words.insert(words.end(), debugging.begin(), debugging.end());
+    words.insert(words.end(), options.begin(), options.end());
+    words.insert(words.end(), {"-p", info.path});
     qtest::write_file(path, fmt::format("#!/bin/sh\n"
                                         "# Runs the case again as it ran, with evidence kept even when it passes.\n"
-                                        "QTEST_QEMU_BINARY_SRC={} QTEST_QEMU_BINARY_DST={} \\\n"
-                                        "exec {} --keep --accel {} --machine {} -p {} \"$@\"\n",
-                                        quoted(setting.source.binary), quoted(setting.target.binary),
-                                        quoted(fs::read_symlink("/proc/self/exe").string()), setting.accelerator,
-                                        setting.machine, quoted(info.path)));
+                                        "export {} {}\n"
+                                        "exec {} --evidence \"$(dirname \"$0\")/again\" \"$@\"\n",
+                                        qtest::shell_line({"QTEST_QEMU_BINARY_SRC=" + setting.source.binary}),
+                                        qtest::shell_line({"QTEST_QEMU_BINARY_DST=" + setting.target.binary}),
+                                        qtest::shell_line(words)));
     fs::permissions(path, fs::perms::owner_exec | fs::perms::group_exec | fs::perms::others_exec,
                     fs::perm_options::add);
 }
@@ -150,16 +223,13 @@ void write_reproduce(const fs::path& path, const CaseInfo& info, const Setting& 
 } // namespace
 
 void keep_evidence(const fs::path& scratch, const fs::path& place, const RunFacts& facts, const CaseRun& run,
-                   const Outcome& outcome)
+                   const Outcome& outcome, const std::vector<std::string>& options)
 {
     try {
         fs::create_directories(place);
-        for (const auto& entry : fs::directory_iterator(scratch)) {
-            if (entry.is_regular_file())
-                fs::copy_file(entry.path(), place / entry.path().filename(), fs::copy_options::overwrite_existing);
-        }
+        keep_files(scratch, place);
         qtest::write_file(place / "case.json", record_of(facts, run, outcome).pretty() + "\n");
-        write_reproduce(place / "reproduce.sh", run.info, facts.setting);
+        write_reproduce(place / "reproduce.sh", run.info, facts.setting, options);
     } catch (const fs::filesystem_error& error) {
         throw qtest::EnvironmentError(
             fmt::format("cannot keep evidence in {}: {}", place.string(), error.code().message()));

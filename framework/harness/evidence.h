@@ -21,13 +21,16 @@ namespace harness
 std::vector<std::string> unannounced_ends(Case& test);
 
 /// Asks each VM that still answers for its state, writes it to NAME.state.json, and returns for each VM by name what a
-/// failure text shows: exit status or run state, migration status, last event. Takes little more than a second when no
-/// VM answers. Throws nothing of its own.
-qtest::Json gather_evidence(Case& test);
+/// failure text shows: exit status or run state, migration status, last event. Then has gdb write NAME.backtrace: of
+/// each VM that does not answer or has crashed, and of every VM when it was a wait that failed, for its threads show
+/// what they wait for. Takes a second when no VM answers and 20 s with gdb, but lasts no longer than 1.4 s beyond the
+/// case's deadline. Throws nothing of its own.
+qtest::Json gather_evidence(Case& test, bool wait_failed);
 
-/// Copies what `scratch` holds to `place` (made, with its parents) and adds case.json and reproduce.sh. Throws
+/// Copies what `scratch` holds, within bounds (kept_files.h), to `place` (made, with its parents), makes its command
+/// lines name `place`, and adds case.json and reproduce.sh, which gets `options` besides what the facts say. Throws
 /// qtest::EnvironmentError when it cannot be written.
 void keep_evidence(const std::filesystem::path& scratch, const std::filesystem::path& place, const RunFacts& facts,
-                   const CaseRun& run, const Outcome& outcome);
+                   const CaseRun& run, const Outcome& outcome, const std::vector<std::string>& options = {});
 
 } // namespace harness

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "main.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -13,8 +14,10 @@
 
 #include "calibration.h"
 #include "case_process.h"
+#include "dry_run.h"
 #include "errors.h"
 #include "host_memory.h"
+#include "kept_runs.h"
 #include "listing.h"
 #include "log_file.h"
 #include "merge.h"
@@ -96,22 +99,23 @@ RunFacts make_facts(const Options& options, const Setting& setting, const std::v
 {
     const auto now = std::chrono::system_clock::now();
     const auto seconds = std::chrono::system_clock::to_time_t(now);
-    RunFacts facts{.id = fmt::format("{:%Y%m%d-%H%M%S}-{}", fmt::localtime(seconds), getpid()),
-                   .started = std::chrono::duration<double>(now.time_since_epoch()).count(),
-                   .command_line = options.command_line,
-                   .setting = setting,
-                   .host = describe_host(),
-                   .selected = {},
-                   .shard = shard,
-                   .planned =
-                       options.run.repeat == Queue::no_end ? 0 : shard.part_of(selected).size() * options.run.repeat,
-                   .jobs = options.run.jobs,
-                   .stress = options.stress,
-                   .seed = !options.shuffle ? 0
-                           : options.seed   ? options.seed
-                                            : g_random_int() % 999'999 + 1,
-                   .deadline_scale = options.timeout_multiplier * calibration.factor,
-                   .deadline_scale_reason = calibration.reason};
+    RunFacts facts{
+        .id = fmt::format("{:%Y%m%d-%H%M%S}-{}", fmt::localtime(seconds), getpid()),
+        .started = std::chrono::duration<double>(now.time_since_epoch()).count(),
+        .command_line = options.command_line,
+        .setting = setting,
+        .host = describe_host(),
+        .selected = {},
+        .shard = shard,
+        .planned = options.run.repeat == Queue::no_end ? 0 : shard.part_of(selected).size() * options.run.repeat,
+        .jobs = options.run.jobs,
+        .stress = options.stress,
+        .seed = !options.shuffle ? 0
+                : options.seed   ? options.seed
+                                 : g_random_int() % 999'999 + 1,
+        .deadline_scale =
+            std::min(1000.0, options.timeout_multiplier * calibration.factor * setting.debugging.deadline_factor()),
+        .deadline_scale_reason = calibration.reason};
     for (const CaseInfo* info : selected)
         facts.selected.push_back(info->path);
     return facts;
@@ -138,10 +142,18 @@ int run(const Registry& registry, Options options, std::string_view catalogue)
     const auto cases = shard.part_of(selected);
     require_writable(options.run.evidence);
     const RunDirectory directory;
-    const Setting setting = Setting::from_environment(options.accelerator, options.machine, directory.path());
+    options.debugging.require_tools();
+    Setting setting = Setting::from_environment(options.accelerator, options.machine, directory.path());
+    setting.debugging = options.debugging;
     RecordedTimes times(RecordedTimes::usual_file(), setting.accelerator);
     const Calibration calibration = calibrate(options.run.jobs, options.stress);
     const RunFacts facts = make_facts(options, setting, selected, shard, calibration);
+    if (setting.debugging.dry_run) {
+        const fs::path place = options.run.evidence / facts.id;
+        add_kept_run(place, options.run.keep_runs);
+        dry_run(cases, setting, place);
+        return 0;
+    }
     qtest::Deadline::set_scale(facts.deadline_scale);
     options.run.ram_mib = available_memory_mib() / 10 * 9;
     Queue queue(cases, options.run.repeat,

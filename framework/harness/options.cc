@@ -81,9 +81,10 @@ constexpr const char* description =
 struct Raw {
     gboolean list = FALSE, long_list = FALSE, json_list = FALSE;
     gboolean full = FALSE, tap = FALSE, progress = FALSE, keep = FALSE, keep_going = FALSE, until_fail = FALSE;
-    gboolean fail_fast = FALSE, shuffle = FALSE, require_no_skip = FALSE;
-    Texts paths, skips, tags;
-    Text mode, seed, accelerator, machine, trouble, evidence, shard, junit, json, case_path, case_directory, setting;
+    gboolean pause = FALSE, dry_run = FALSE, fail_fast = FALSE, shuffle = FALSE, require_no_skip = FALSE;
+    Texts paths, skips, tags, traces;
+    Text gdb, valgrind, mode, seed, accelerator, machine, trouble, evidence, shard, junit, json, case_path,
+        case_directory, setting;
     int jobs = -1, repeat = -1, stress = 0, keep_runs = 10, case_deadline = 0;
     double multiplier = 1;
 };
@@ -142,6 +143,16 @@ void parse_words(Raw& raw, int argc, char** argv)
         {"keep", 0, 0, G_OPTION_ARG_NONE, &raw.keep, "Keep the evidence of passed cases, too", nullptr},
         {"evidence", 0, 0, G_OPTION_ARG_FILENAME, &raw.evidence.text, "Where evidence is kept (./evidence)", "DIR"},
         {"keep-runs", 0, 0, G_OPTION_ARG_INT, &raw.keep_runs, "Of how many runs evidence is kept there (10)", "N"},
+        {"gdb", 0, 0, G_OPTION_ARG_STRING, &raw.gdb.text,
+         "Run a VM's QEMU (source, target, all, …) under gdbserver (also: GDB_OPTIONS)", "SIDE"},
+        {"valgrind", 0, 0, G_OPTION_ARG_STRING, &raw.valgrind.text,
+         "Run a VM's QEMU under valgrind (also: VALGRIND_QEMU=y)", "SIDE"},
+        {"trace", 0, 0, G_OPTION_ARG_STRING_ARRAY, &raw.traces.all,
+         "Trace QEMU's events (repeatable; also: QTEST_TRACE)", "PATTERN"},
+        {"pause-on-failure", 0, 0, G_OPTION_ARG_NONE, &raw.pause,
+         "Keep the VMs of a failed case and say how to look at them", nullptr},
+        {"dry-run", 0, 0, G_OPTION_ARG_NONE, &raw.dry_run, "Print the command lines of the cases' VMs and start none",
+         nullptr},
         {"accel", 0, 0, G_OPTION_ARG_STRING, &raw.accelerator.text, "tcg or kvm (tcg)", "NAME"},
         {"machine", 0, 0, G_OPTION_ARG_STRING, &raw.machine.text, "Machine type: pc, q35 or a versioned one (pc)",
          "TYPE"},
@@ -206,7 +217,7 @@ Options Options::parse(int argc, char** argv)
     options.timeout_multiplier = raw.multiplier;
     options.run.jobs = raw.jobs == -1 ? usual_jobs() : at_least("-j", raw.jobs, 1);
     options.stress = at_least("--stress", raw.stress, 0);
-    options.keep_runs = at_least("--keep-runs", raw.keep_runs, 1);
+    options.run.keep_runs = at_least("--keep-runs", raw.keep_runs, 1);
     if (raw.until_fail && raw.repeat != -1)
         throw qtest::EnvironmentError("--until-fail and --repeat exclude each other");
     options.run.repeat = raw.until_fail ? Queue::no_end : raw.repeat == -1 ? 1 : at_least("--repeat", raw.repeat, 1);
@@ -222,6 +233,17 @@ Options Options::parse(int argc, char** argv)
         options.accelerator = raw.accelerator.get();
     options.machine = raw.machine.get();
     options.known_trouble = raw.trouble.get();
+    // Calibration comes on top of the multiplier each time.
+    options.run.reproduce = {"--timeout-multiplier", fmt::format("{}", options.timeout_multiplier)};
+    if (!options.known_trouble.empty())
+        options.run.reproduce.insert(options.run.reproduce.end(),
+                                     {"--known-trouble", std::filesystem::absolute(options.known_trouble)});
+    options.debugging = {.gdb = raw.gdb.get(),
+                         .valgrind = raw.valgrind.get(),
+                         .traces = raw.traces.get(),
+                         .pause_on_failure = raw.pause != FALSE,
+                         .dry_run = raw.dry_run != FALSE};
+    options.debugging.add_environment();
     options.case_path = raw.case_path.get();
     options.case_directory = raw.case_directory.get();
     options.setting_file = raw.setting.get();

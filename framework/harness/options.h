@@ -36,7 +36,7 @@ struct Options {
     std::string accelerator = "tcg";
     std::string machine;
     std::string known_trouble; // a file instead of the catalogue built in
-    unsigned keep_runs = 10;
+    Debugging debugging;
     RunOptions run;
 
     // For the runner's own use: be the process of one case.

@@ -10,6 +10,7 @@
 
 #include "errors.h"
 #include "evidence.h"
+#include "kept_runs.h"
 #include "log_file.h"
 #include "strays.h"
 
@@ -233,7 +234,8 @@ void Runner::keep(const RunningCase& running, Outcome& outcome)
     const fs::path place = evidence_for(running.run().info);
     outcome.evidence = place;
     try {
-        keep_evidence(running.directory(), place, facts_, running.run(), outcome);
+        add_kept_run(kept_, options_.keep_runs);
+        keep_evidence(running.directory(), place, facts_, running.run(), outcome, options_.reproduce);
     } catch (const qtest::EnvironmentError& error) {
         environment_errors_ = true;
         outcome.details.set("evidence lost", error.what());
@@ -244,8 +246,7 @@ void Runner::keep(const RunningCase& running, Outcome& outcome)
 /// "/migration/colo/plain/x" → "…/migration.colo.plain.x", and ".2" and so on when it is repeated.
 fs::path Runner::evidence_for(const CaseInfo& info)
 {
-    std::string name = info.path.substr(1);
-    std::replace(name.begin(), name.end(), '/', '.');
+    const std::string name = evidence_name(info);
     fs::path place = fs::absolute(kept_ / name);
     for (int i = 2; fs::exists(place); i++)
         place.replace_filename(fmt::format("{}.{}", name, i));

@@ -33,6 +33,10 @@ struct RunOptions {
     bool keep = false;
     /// Each run that has something to keep makes one directory in it.
     std::filesystem::path evidence;
+    /// How many runs' evidence is kept there.
+    unsigned keep_runs = 10;
+    /// What reproduce.sh passes on beyond what the run's facts say.
+    std::vector<std::string> reproduce = {};
     /// Memory that the cases running at once may take together, in MiB.
     unsigned ram_mib = 0;
 };

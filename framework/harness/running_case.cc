@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "case.h"
 #include "case_process.h"
 #include "errors.h"
 #include "log_file.h"
@@ -67,8 +68,10 @@ qtest::Process::Spec RunningCase::spec(qtest::UniqueFd reports) const
                                             "--setting", terms_.setting, "--timeout-multiplier",
                                             fmt::format("{}", Deadline::scale()), "--case-deadline",
                                             std::to_string(terms_.deadline.count())},
-                              .output = terms_.directory / "case.output",
-                              .environment = {{case_variable, terms_.directory}, {path_variable, run_.info.path}}};
+                              // With QTEST_LOG, as for QEMU's own tests, it is shown.
+                              .output = g_getenv("QTEST_LOG") ? fs::path() : terms_.directory / "case.output",
+                              .environment = {{case_variable, terms_.directory}, {path_variable, run_.info.path}},
+                              .limits = {{RLIMIT_FSIZE, file_limit(run_.info)}}};
     spec.fds.emplace_back(std::move(reports), report_fd);
     return spec;
 }
@@ -108,6 +111,8 @@ void RunningCase::report(const Json& message)
         reporter_.phase(run_, name->as_string());
     } else if (const auto mark = message.find("mark")) {
         marks_.append(Json{{"name", *mark}, {"time", message.at("time")}});
+    } else if (const auto said = message.find("notice")) {
+        reporter_.notice(fmt::format("{}: {}", run_.info.path, said->as_string()));
     } else if (const auto text = message.find("paused")) {
         paused_ = true;
         alarm_ = qtest::Watch();

@@ -52,7 +52,11 @@ qtest::Json Setting::save() const
     const auto side = [](const Qemu& qemu) {
         return qtest::Json{{"binary", qemu.binary}, {"schema", qemu.schema.save()}};
     };
-    return {{"source", side(source)}, {"target", side(target)}, {"accelerator", accelerator}, {"machine", machine}};
+    return {{"source", side(source)},
+            {"target", side(target)},
+            {"accelerator", accelerator},
+            {"machine", machine},
+            {"debugging", debugging.save()}};
 }
 
 Setting Setting::load(const qtest::Json& saved)
@@ -61,7 +65,7 @@ Setting Setting::load(const qtest::Json& saved)
         return Qemu{qemu.at("binary").as_string(), qtest::Schema::load(qemu.at("schema"))};
     };
     return {side(saved.at("source")), side(saved.at("target")), saved.at("accelerator").as_string(),
-            saved.at("machine").as_string()};
+            saved.at("machine").as_string(), Debugging::load(saved.at("debugging"))};
 }
 
 Setting Setting::from_environment(const std::string& accelerator, const std::string& machine, const fs::path& scratch)

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <string>
 
+#include "debugging.h"
 #include "schema.h"
 
 namespace harness
@@ -22,6 +23,7 @@ struct Setting {
     Qemu target;
     std::string accelerator; // "tcg", "kvm"
     std::string machine;     // a type both sides know: "pc", "pc-q35-7.2"
+    Debugging debugging = {};
 
     qtest::Json save() const;
     static Setting load(const qtest::Json& saved);

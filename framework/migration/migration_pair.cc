@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <glib.h>
 
 #include "errors.h"
 #include "log_file.h"
@@ -81,8 +80,6 @@ std::vector<std::string> MigrationPair::arguments(const std::string& name, bool 
         if (options_.target_starts_stopped)
             all.push_back("-S");
     }
-    if (const char* trace = g_getenv("QTEST_TRACE"))
-        all.insert(all.end(), {"-trace", trace});
     return all;
 }
 

@@ -90,7 +90,7 @@ guest::ReadRam Vm::ram_reader()
                                                                                   std::span<std::uint8_t> buffer) {
         const iovec here{buffer.data(), buffer.size()};
         const iovec there{reinterpret_cast<void*>(host_address + address), buffer.size()};
-        if (process_vm_readv(machine_.process().pid(), &here, 1, &there, 1, 0) != static_cast<ssize_t>(buffer.size()))
+        if (process_vm_readv(machine_.pid(), &here, 1, &there, 1, 0) != static_cast<ssize_t>(buffer.size()))
             throw qtest::EnvironmentError(
                 fmt::format("{}: cannot read QEMU's memory: {}", name(), std::strerror(errno)));
     };

@@ -60,6 +60,23 @@ void frozen_vms(Case& test)
     pair.source().run_state();
 }
 
+/// One QEMU without a guest: enough to look into.
+qtest::Machine& start_bare(Case& test)
+{
+    test.phase("start");
+    auto& machine = test.start_machine("source", test.setting().source.binary, {"-machine", "none"});
+    machine.await_ready(qtest::Deadline::in(10s));
+    return machine;
+}
+
+/// QEMU crashes, and dumps core where it may.
+void crash(Case& test)
+{
+    auto& machine = start_bare(test);
+    machine.process().send_signal(SIGSEGV);
+    machine.wait_exit(qtest::Deadline::in(10s));
+}
+
 /// A process that leaves the case's session and process group, and whose parent is gone.
 void daemonize(Case&)
 {
@@ -162,6 +179,18 @@ int main(int argc, char** argv)
     add(registry, "busy", hang_with_vms, 2s);
     add(registry, "wait", with_vms_running, 2s);
     add(registry, "source_killed", source_killed);
+    add(registry, "vm", [](Case& test) { start_bare(test); });
+    add(registry, "crash", crash);
+    add(registry, "mute", [](Case& test) {
+        start_bare(test).process().send_signal(SIGSTOP);
+        test.check(false, "it failed long before its deadline");
+    });
+    add(registry, "verbose", [](Case&) {
+        const std::string line(1 << 20, 'x');
+        for (int i = 0; i < 100; i++)
+            static_cast<void>(!write(STDOUT_FILENO, line.data(), line.size()));
+        throw qtest::TestFailure("enough");
+    });
     add(registry, "nap", nap);
     add(registry, "third_time", third_time);
     add(registry, "look_for_stress", look_for_stress);

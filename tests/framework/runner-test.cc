@@ -277,7 +277,7 @@ TEST_F(RunnerTest, SelectionFollowsPathsAndTags)
     EXPECT_NE(some.output.find("\n1..1\nok 1 - /broken/pass\n"), std::string::npos) << some.output;
     const Run listed = run({"-l"});
     EXPECT_EQ(listed.status, ExitStatus::exited(0));
-    EXPECT_EQ(count(listed.output, "\n"), 23U) << listed.output;
+    EXPECT_EQ(count(listed.output, "\n"), 27U) << listed.output;
     expect_refused(run({"-p", "/broken/slow/"}), "select no case"); // below it, not it
     EXPECT_EQ(run({"-p", "/broken/slow"}).status, ExitStatus::exited(0));
 }
