@@ -14,6 +14,7 @@
 
 #include "calibration.h"
 #include "case_process.h"
+#include "ctest_file.h"
 #include "dry_run.h"
 #include "errors.h"
 #include "host_memory.h"
@@ -70,6 +71,10 @@ int list(const Registry& registry, const Options& options)
         cases.push_back(&info);
     if (options.selects)
         cases = options.shard.value_or(Shard{}).part_of(options.selection.of(registry));
+    if (options.listing == Options::Listing::ctest) {
+        fmt::print("{}", ctest_file(cases, fs::read_symlink("/proc/self/exe")));
+        return 0;
+    }
     if (options.listing == Options::Listing::paths) {
         fmt::print("{}", list_paths(cases));
         return 0;

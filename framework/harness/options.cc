@@ -79,7 +79,7 @@ constexpr const char* description =
 
 /// The options as they were typed.
 struct Raw {
-    gboolean list = FALSE, long_list = FALSE, json_list = FALSE;
+    gboolean list = FALSE, long_list = FALSE, json_list = FALSE, ctest_list = FALSE;
     gboolean full = FALSE, tap = FALSE, progress = FALSE, keep = FALSE, keep_going = FALSE, until_fail = FALSE;
     gboolean pause = FALSE, dry_run = FALSE, fail_fast = FALSE, shuffle = FALSE, require_no_skip = FALSE;
     Texts paths, skips, tags, traces;
@@ -115,6 +115,7 @@ void parse_words(Raw& raw, int argc, char** argv)
         {"list", 'l', 0, G_OPTION_ARG_NONE, &raw.list, "List the cases, or what the options select, and exit", nullptr},
         {"long", 0, 0, G_OPTION_ARG_NONE, &raw.long_list,
          "With -l: tags, deadline, memory, last time, needs, and why one would be skipped", nullptr},
+        {"ctest", 0, 0, G_OPTION_ARG_NONE, &raw.ctest_list, "With -l: list as a CTestTestfile.cmake", nullptr},
         {"path", 'p', 0, G_OPTION_ARG_STRING_ARRAY, &raw.paths.all, "Run the cases at or below PATH (repeatable)",
          "PATH"},
         {"skip", 's', 0, G_OPTION_ARG_STRING_ARRAY, &raw.skips.all, "Leave out the cases at or below PATH (repeatable)",
@@ -206,12 +207,13 @@ Options Options::parse(int argc, char** argv)
     options.report = raw.tap ? Report::tap : raw.progress ? Report::text : Report::automatic;
     options.junit = raw.junit.get();
     options.json = raw.json.get();
-    if (raw.long_list && !raw.list)
-        throw qtest::EnvironmentError("--long: only with -l");
-    options.listing = !raw.list       ? Listing::none
-                      : raw.json_list ? Listing::json
-                      : raw.long_list ? Listing::table
-                                      : Listing::paths;
+    if ((raw.long_list || raw.ctest_list) && !raw.list)
+        throw qtest::EnvironmentError("--long and --ctest: only with -l");
+    options.listing = !raw.list        ? Listing::none
+                      : raw.ctest_list ? Listing::ctest
+                      : raw.json_list  ? Listing::json
+                      : raw.long_list  ? Listing::table
+                                       : Listing::paths;
     if (!(raw.multiplier >= 0.01 && raw.multiplier <= 1000))
         throw qtest::EnvironmentError("--timeout-multiplier: a number from 0.01 to 1000");
     options.timeout_multiplier = raw.multiplier;

@@ -15,7 +15,7 @@ namespace harness
 {
 
 struct Options {
-    enum class Listing { none, paths, table, json };
+    enum class Listing { none, paths, table, json, ctest };
     enum class Report { automatic, tap, text };
 
     std::vector<std::string> command_line;
