@@ -12,6 +12,13 @@ run: qemu
 check: qemu
 	meson test -C build --print-errorlogs
 
+# One family of cases, set up like `make check`: check-colo, check-precopy.
+families = $(shell build/migration-test -l | cut -d / -f 3 | sort -u)
+check-%: build
+	$(if $(filter $*,$(families)),,$(error there is no family '$*' to check; there are: $(families)))
+	@$(MAKE) --no-print-directory qemu
+	meson test -C build --print-errorlogs $*
+
 build: setup
 	@[ -f build/build.ninja ] || meson setup build
 	@ninja -C build --quiet
