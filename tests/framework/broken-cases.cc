@@ -14,6 +14,7 @@
 #include "log_file.h"
 #include "main.h"
 #include "migration_pair.h"
+#include "misbehaviour.h"
 
 namespace
 {
@@ -202,5 +203,6 @@ int main(int argc, char** argv)
                   .summary = "needs",
                   .run = [](Case&) { std::abort(); },
                   .needs = {harness::Need::capability("x-warp")}});
+    add_misbehaviour(registry);
     return harness::main(argc, argv, registry, R"({"entries": []})");
 }
