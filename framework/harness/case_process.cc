@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "case.h"
+#include "display_text.h"
 #include "errors.h"
 #include "evidence.h"
 #include "log_file.h"
@@ -90,7 +91,7 @@ int run_case_process(const Registry& registry, const std::string& path, const Se
     Outcome outcome;
     {
         Case test(info, setting, directory, [](const char* kind, const std::string& name) {
-            report(qtest::Json{{kind, name}, {"time", qtest::epoch_seconds()}});
+            report(qtest::Json{{kind, valid_utf8(name)}, {"time", qtest::epoch_seconds()}});
         });
         outcome = run(test);
         outcome.vms = vm_timelines(test);

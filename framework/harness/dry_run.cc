@@ -30,7 +30,7 @@ void show(const CaseInfo& info, const Setting& setting, const fs::path& director
         return;
     }
     fs::create_directories(directory);
-    Case test(info, setting, directory, [](const std::string&) {});
+    Case test(info, setting, directory, [](const char*, const std::string&) {});
     std::string end;
     try {
         info.run(test);

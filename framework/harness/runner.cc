@@ -7,6 +7,7 @@
 #include <csignal>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "errors.h"
 #include "evidence.h"
@@ -25,20 +26,16 @@ namespace
 
 const char* const interrupted = "the run was interrupted";
 
-/// A case may have taken the permissions of its own directories.
-void remove_tree(const fs::path& directory)
+/// Whether there is little enough to be removed while deadlines wait.
+bool is_small(const fs::path& directory)
 {
+    constexpr int few = 1000;
+    int entries = 0;
     std::error_code error;
-    fs::remove_all(directory, error);
-    if (!error)
-        return;
-    fs::permissions(directory, fs::perms::owner_all, fs::perm_options::add, error);
-    for (const auto& entry : fs::recursive_directory_iterator(directory, error)) {
-        std::error_code ignored; // the removal below tells
-        if (entry.is_directory() && !entry.is_symlink())
-            fs::permissions(entry, fs::perms::owner_all, fs::perm_options::add, ignored);
-    }
-    fs::remove_all(directory);
+    fs::recursive_directory_iterator entry(directory, error);
+    for (; !error && entry != fs::recursive_directory_iterator() && entries < few; entry.increment(error))
+        entries++;
+    return !error && entries < few;
 }
 
 } // namespace
@@ -59,6 +56,8 @@ Summary Runner::run(Queue& queue)
     std::vector<qtest::Watch> watches;
     for (const int signal : {SIGINT, SIGTERM, SIGHUP})
         watches.push_back(loop_.watch_signal(signal, [this, signal] { interrupt(signal); }));
+    if (facts_.setting.debugging.pause_on_failure && isatty(STDIN_FILENO))
+        watches.push_back(loop_.watch(STDIN_FILENO, G_IO_IN, [this] { hear_enter(); }));
     watches.push_back(loop_.after(std::chrono::milliseconds(100), [this] { look(); }));
     const auto begin = Deadline::Clock::now();
     const auto ended = [this] {
@@ -75,6 +74,8 @@ Summary Runner::run(Queue& queue)
         running_.erase(done);
     }
     skip_rest(queue);
+    for (qtest::Process& removal : removals_)
+        removal.wait(Deadline::in(std::chrono::minutes(10)), "the removal of a case's files");
     summary_.seconds = std::chrono::duration<double>(Deadline::Clock::now() - begin).count();
     reporter_.end(summary_);
     return summary_;
@@ -144,12 +145,25 @@ void Runner::look()
     }
 }
 
-void Runner::interrupt(int signal)
+/// Ends every pause; whether there was one.
+bool Runner::resume()
 {
     const bool paused = std::any_of(running_.begin(), running_.end(), [](const auto& one) { return one.paused(); });
     for (RunningCase& one : running_)
         one.resume();
-    if (paused)
+    return paused;
+}
+
+void Runner::hear_enter()
+{
+    char line[256]; // as much as was typed
+    if (read(STDIN_FILENO, line, sizeof line) >= 0)
+        resume();
+}
+
+void Runner::interrupt(int signal)
+{
+    if (resume())
         return;
     const bool first = interrupted_by_ == 0;
     interrupted_by_ = signal;
@@ -167,16 +181,30 @@ void Runner::finish(RunningCase& running)
 {
     Outcome outcome = running.outcome();
     end_leftovers(running, outcome);
+    std::error_code error; // what cannot be looked at is told when it is to be kept
+    fs::permissions(running.directory(), fs::perms::owner_all, fs::perm_options::add, error);
     if (outcome.failed() && outcome.reason.starts_with(interrupted))
         outcome.result = Result::skipped;
     if (trouble_of(running.run().info) && (outcome.result == Result::failed || outcome.result == Result::passed))
         outcome.known_trouble = trouble_of(running.run().info)->text();
     if (outcome.failed() || options_.keep)
         keep(running, outcome);
-    remove_tree(running.directory());
+    remove(running.directory());
     if (outcome.result == Result::passed && facts_.stress == 0)
         times_.record(running.run().info.path, outcome.seconds);
     report(running.run(), outcome);
+}
+
+/// What takes long goes on beside the run: a case may have made files without end, or taken their permissions.
+void Runner::remove(const fs::path& directory)
+{
+    std::error_code error;
+    if (is_small(directory) && fs::remove_all(directory, error) > 0 && !error)
+        return;
+    removals_.emplace_back(
+        loop_, qtest::Process::Spec{.arguments = {"sh", "-c", R"(chmod -R u+rwx "$1"; rm -rf "$1")", "sh", directory},
+                                    .output = "/dev/null"});
+    helpers_.insert(removals_.back().pid());
 }
 
 /// Whatever the case has started and not ended is ended.

@@ -64,6 +64,9 @@ class Runner
     void start(const CaseRun& run);
     void look();
     void interrupt(int signal);
+    bool resume();
+    void hear_enter();
+    void remove(const std::filesystem::path& directory);
     void finish(RunningCase& running);
     void end_leftovers(const RunningCase& running, Outcome& outcome);
     void report(const CaseRun& run, const Outcome& outcome);
@@ -84,6 +87,7 @@ class Runner
     std::set<pid_t> helpers_; // children that are no case's
     qtest::Loop loop_;
     std::list<RunningCase> running_;
+    std::list<qtest::Process> removals_; // of scratch directories
     std::size_t started_ = 0;
     Summary summary_;
     /// Why no further case is started; empty: it is.
