@@ -130,12 +130,6 @@ Machine::Machine(Loop& loop, Config config, Lines lines)
     qtest_.connect_async(std::move(lines.qtest.ours));
 }
 
-void Machine::await_ready(Deadline deadline)
-{
-    ready_->get(deadline);
-    qmp_.execute_async("query-status");
-}
-
 std::string Machine::verdict(const ExitStatus& status) const
 {
     std::string text = fmt::format("{}: QEMU {}, which the case did not announce", name(), status.text());

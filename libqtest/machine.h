@@ -49,8 +49,8 @@ class Machine
     /// Kills what still runs.
     ~Machine() = default;
 
-    /// Waits for the monitor's greeting. Asks for the run state without waiting: QEMU tells no events before that.
-    void await_ready(Deadline deadline);
+    /// Waits for the monitor's greeting.
+    void await_ready(Deadline deadline) { ready_->get(deadline); }
 
     const std::string& name() const noexcept { return config_.name; }
     const Config& config() const noexcept { return config_; }

@@ -57,6 +57,8 @@ MigrationPair::MigrationPair(harness::Case& test, Options options)
     const auto deadline = Deadline::in(usual_timeout);
     for (Vm* vm : {&source_, &target_}) {
         vm->machine().await_ready(deadline);
+        // Nobody waits for the answer: the timeline learns by it what no event told before the monitor was negotiated.
+        vm->qmp().execute_async("query-status");
         set_capabilities(*vm);
         if (!options_.parameters.is_null())
             set_parameters(*vm, options_.parameters);

@@ -14,6 +14,7 @@
 #include "glib_ptr.h"
 #include "json.h"
 #include "log_file.h"
+#include "report/markup.h"
 #include "report/report.h"
 #include "report/time_axis.h"
 
@@ -134,7 +135,19 @@ Page parse(const std::string& markup)
     for (const std::string& link : page.links)
         EXPECT_TRUE(link.starts_with("#") && page.ids.count(link.substr(1))) << link;
     EXPECT_EQ(page.elements.count("script"), 0U);
+    for (const unsigned char c : markup)
+        EXPECT_TRUE(c >= 0x20 || c == '\n' || c == '\t') << "byte " << int{c} << " is neither HTML nor XML";
     return page;
+}
+
+TEST(EscapedTest, TextIsFitForContentAndForAttributes)
+{
+    EXPECT_EQ(report::escaped("<a b=\"c\">&\n"), "&lt;a b=&quot;c&quot;&gt;&amp;\n");
+    EXPECT_EQ(report::escaped(std::string("\0\x1b\x7f", 3)), "\ufffd\u241b\u2421");
+    EXPECT_EQ(report::escaped("\xff|\u202e|\uffff|\u0085"), "\ufffd|\ufffd|\ufffd|\ufffd");
+    EXPECT_EQ(report::escaped("aé", 2), "a… (cut: 3 bytes in all)");
+    EXPECT_EQ(report::escaped_line("a\nb", 9), "a…");
+    EXPECT_EQ(report::path_text("/a/b"), "/a/<wbr/>b");
 }
 
 class ReportTest : public testing::Test
