@@ -32,7 +32,8 @@ double seconds_since(Clock::time_point begin)
 
 void report(const qtest::Json& message)
 {
-    qtest::write_all(report_fd, message.dump() + "\n", "the report to the runner");
+    // What a guest or a QEMU has printed may be any bytes.
+    qtest::write_all(report_fd, valid_utf8(message.dump()) + "\n", "the report to the runner");
 }
 
 /// What went wrong, where in the procedure, and what the VMs were at: gathered before they are ended.
@@ -91,7 +92,7 @@ int run_case_process(const Registry& registry, const std::string& path, const Se
     Outcome outcome;
     {
         Case test(info, setting, directory, [](const char* kind, const std::string& name) {
-            report(qtest::Json{{kind, valid_utf8(name)}, {"time", qtest::epoch_seconds()}});
+            report(qtest::Json{{kind, name}, {"time", qtest::epoch_seconds()}});
         });
         outcome = run(test);
         outcome.vms = vm_timelines(test);

@@ -135,7 +135,7 @@ void spend(Case& test, std::chrono::milliseconds time, const std::function<bool(
 void look_with_gdb(Case& test, const std::vector<Asked>& all, bool wait_failed)
 {
     using std::chrono::milliseconds;
-    // The runner ends this process 1.9 s after the case's deadline.
+    // The runner ends this process 1.6 s after the case's deadline.
     const auto left = std::chrono::floor<milliseconds>(test.deadline().end() - qtest::Deadline::Clock::now());
     const auto end =
         qtest::Deadline::unscaled(std::clamp(left + milliseconds(1400), milliseconds(0), milliseconds(20'000)));

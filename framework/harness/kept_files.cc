@@ -13,6 +13,7 @@
 #include "glib_ptr.h"
 #include "log_file.h"
 #include "process.h"
+#include "regular_files.h"
 
 namespace fs = std::filesystem;
 
@@ -27,17 +28,11 @@ struct File {
     std::uintmax_t size;
 };
 
-/// Not all, where somebody made files without end.
 std::vector<File> files_in(const fs::path& directory)
 {
-    constexpr std::size_t most = 10'000;
     std::vector<File> files;
-    for (const auto& entry : fs::directory_iterator(directory)) {
-        if (files.size() == most)
-            break;
-        if (entry.symlink_status().type() == fs::file_type::regular)
-            files.push_back({entry.path(), entry.file_size()});
-    }
+    for (const fs::path& file : regular_files(directory))
+        files.push_back({file, fs::file_size(file)});
     std::sort(files.begin(), files.end(),
               [](const File& a, const File& b) { return std::tie(a.size, a.path) < std::tie(b.size, b.path); });
     return files;
@@ -52,9 +47,12 @@ std::string part(std::ifstream& file, std::uintmax_t begin, std::uintmax_t size)
     return bytes;
 }
 
-/// At most `most` bytes of the file and a line about the rest. Whether it could be read.
+/// The file, or at most `most` bytes of it and a line about the rest. Whether it could be read.
 bool keep(const File& file, const fs::path& copy, std::uintmax_t most)
 {
+    std::error_code other_disk;
+    if (file.size <= most && (fs::rename(file.path, copy, other_disk), !other_disk))
+        return true;
     std::ifstream from(file.path, std::ios::binary);
     if (!from)
         return false;

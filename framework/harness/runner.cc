@@ -29,13 +29,19 @@ const char* const interrupted = "the run was interrupted";
 /// Whether there is little enough to be removed while deadlines wait.
 bool is_small(const fs::path& directory)
 {
-    constexpr int few = 1000;
+    constexpr int few = 300;
+    constexpr std::uintmax_t little = 64 * 1024 * 1024;
     int entries = 0;
+    std::uintmax_t bytes = 0;
     std::error_code error;
     fs::recursive_directory_iterator entry(directory, error);
-    for (; !error && entry != fs::recursive_directory_iterator() && entries < few; entry.increment(error))
+    for (; !error && entry != fs::recursive_directory_iterator() && entries < few; entry.increment(error)) {
+        std::error_code no_file;
+        const std::uintmax_t size = entry->is_regular_file(no_file) ? entry->file_size(no_file) : 0;
+        bytes += no_file ? 0 : size;
         entries++;
-    return !error && entries < few;
+    }
+    return !error && entries < few && bytes < little;
 }
 
 } // namespace
@@ -207,7 +213,7 @@ void Runner::remove(const fs::path& directory)
     helpers_.insert(removals_.back().pid());
 }
 
-/// Whatever the case has started and not ended is ended.
+/// Whatever the case has started and not ended has become a child of this process, or of one that has, and is ended.
 void Runner::end_leftovers(const RunningCase& running, Outcome& outcome)
 {
     std::set<pid_t> own = helpers_;
@@ -217,9 +223,7 @@ void Runner::end_leftovers(const RunningCase& running, Outcome& outcome)
         if (&other != &running)
             others.push_back(other.directory());
     }
-    auto strays = end_strays(case_variable, running.directory());
-    const auto adopted = end_adopted(own, others);
-    strays.insert(strays.end(), adopted.begin(), adopted.end());
+    const auto strays = end_adopted(own, others);
     if (!strays.empty() && outcome.result == Result::passed) {
         outcome.result = Result::failed;
         outcome.reason = left_behind(strays);

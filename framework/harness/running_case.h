@@ -54,7 +54,6 @@ class RunningCase
     void set_alarm(std::chrono::milliseconds until);
     void receive(std::string_view bytes);
     void report(const qtest::Json& message);
-    double seconds() const;
 
     qtest::Loop& loop_;
     Reporter& reporter_;
@@ -62,6 +61,7 @@ class RunningCase
     const Terms terms_;
     const double started_; // seconds since the epoch
     const qtest::Deadline::Clock::time_point begin_;
+    qtest::Deadline::Clock::time_point end_; // its process' end
     qtest::Json phases_ = qtest::Json::array();
     qtest::Json marks_ = qtest::Json::array();
     std::optional<Outcome> reported_;

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <utility>
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -115,12 +116,21 @@ std::vector<Stray> end_strays(const std::string& variable, const std::string& va
 
 std::set<pid_t> children()
 {
-    std::set<pid_t> result;
     const std::string self = std::to_string(getpid());
-    std::ifstream list("/proc/self/task/" + self + "/children");
-    for (pid_t pid; list >> pid;)
-        result.insert(pid);
-    return result;
+    const auto read = [&] {
+        std::set<pid_t> result;
+        std::ifstream list("/proc/self/task/" + self + "/children");
+        for (pid_t pid; list >> pid;)
+            result.insert(pid);
+        return result;
+    };
+    // The kernel leaves some out when others of them end meanwhile (proc(5)).
+    std::set<pid_t> now = read();
+    for (int attempt = 0; attempt < 10; attempt++) {
+        if (const auto before = std::exchange(now, read()); before == now)
+            break;
+    }
+    return now;
 }
 
 std::vector<Stray> end_adopted(const std::set<pid_t>& own, const std::vector<std::string>& others)

@@ -4,8 +4,11 @@
 #include <algorithm>
 #include <charconv>
 
+#include <sys/stat.h>
+
 #include "glib_ptr.h"
 #include "log_file.h"
+#include "regular_files.h"
 
 namespace fs = std::filesystem;
 
@@ -92,43 +95,37 @@ void read_transcript(const fs::path& path, Message message)
     }
 }
 
-Json timeline_from(const fs::path& transcript, bool incoming)
+/// The VM whose command line was written to this file as it was started.
+Json timeline_from(const fs::path& command_line)
 {
-    std::optional<double> started;
-    std::optional<qtest::RunStates> states;
+    struct stat file {
+    };
+    stat(command_line.c_str(), &file);
+    const double started = static_cast<double>(file.st_mtim.tv_sec) + static_cast<double>(file.st_mtim.tv_nsec) / 1e9;
+    const bool incoming = qtest::read_tail(command_line, 1024 * 1024).find(" -incoming ") != std::string::npos;
+    qtest::RunStates states(incoming, started);
     qtest::EventLog events;
-    read_transcript(transcript, [&](double time, const Json& line) {
-        if (!states) {
-            started = time;
-            states.emplace(incoming, time);
-        }
+    read_transcript(fs::path(command_line).replace_extension(".qmp.jsonl"), [&](double time, const Json& line) {
         if (const auto sent = line.find("sent"))
-            states->sent(*sent);
+            states.sent(*sent);
         if (const auto received = line.find("received")) {
-            states->received(*received, time);
+            states.received(*received, time);
             if (received->has("event"))
                 events.add(*received);
         }
     });
-    return states ? timeline(*started, *states, events) : Json();
+    Json vm = timeline(started, states, events);
+    return vm.set("name", command_line.stem().string());
 }
 
 } // namespace
 
 Json vm_timelines_from(const fs::path& directory)
 {
-    constexpr std::string_view suffix = ".qmp.jsonl";
     std::vector<Json> vms;
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(directory, error)) {
-        const std::string file = entry.path().filename();
-        if (!file.ends_with(suffix))
-            continue;
-        const std::string name = file.substr(0, file.size() - suffix.size());
-        const std::string command_line = qtest::read_tail(directory / (name + ".command-line"), 1024 * 1024);
-        const bool incoming = command_line.find(" -incoming ") != std::string::npos;
-        if (Json vm = timeline_from(entry.path(), incoming); vm.is_object())
-            vms.push_back(vm.set("name", name));
+    for (const fs::path& file : regular_files(directory)) {
+        if (file.extension() == ".command-line")
+            vms.push_back(timeline_from(file));
     }
     std::sort(vms.begin(), vms.end(),
               [](const Json& a, const Json& b) { return a.at("started").as_double() < b.at("started").as_double(); });

@@ -28,7 +28,8 @@ inline harness::RunFacts facts(std::size_t planned)
                         R"({"qemu": {"major": 10, "minor": 0, "micro": 2}, "package": "Debian <10> & \"more\""})")},
         {"target", qemu("/new/qemu", R"({"qemu": {"major": 11, "minor": 1, "micro": 3}, "package": ""})")},
         {"accelerator", "tcg"},
-        {"machine", "pc"}};
+        {"machine", "pc"},
+        {"debugging", harness::Debugging{}.save()}};
     return {.id = "20260102-030405-6",
             .started = 1767323045,
             .command_line = {"migration-test"},

@@ -14,10 +14,9 @@ TEST_F(RunnerTest, APassedCaseIsOkAndLeavesNothing)
 {
     const Run passed = run_case("pass");
     EXPECT_EQ(passed.status, ExitStatus::exited(0));
-    EXPECT_TRUE(matches(
-        passed.output,
-        "^TAP version 14\n# QEMU .*\n1\\.\\.1\nok 1 - /broken/pass\n# 1 passed, 0 failed, 0 skipped, "
-        "0 known trouble, .* s\n$"))
+    EXPECT_TRUE(matches(passed.output,
+                        "^TAP version 14\n# QEMU .*\n1\\.\\.1\nok 1 - /broken/pass\n# 1 passed, 0 failed, 0 skipped, "
+                        "0 known trouble, .* s\n$"))
         << passed.output;
     EXPECT_FALSE(fs::exists(directory_ / "evidence"));
     expect_nothing_left();
@@ -277,7 +276,8 @@ TEST_F(RunnerTest, SelectionFollowsPathsAndTags)
     EXPECT_NE(some.output.find("\n1..1\nok 1 - /broken/pass\n"), std::string::npos) << some.output;
     const Run listed = run({"-l"});
     EXPECT_EQ(listed.status, ExitStatus::exited(0));
-    EXPECT_EQ(count(listed.output, "\n"), 27U) << listed.output;
+    for (const char* path : {"/broken/abort\n", "/broken/pass\n", "/broken/slow\n"})
+        EXPECT_NE(listed.output.find(path), std::string::npos) << listed.output;
     expect_refused(run({"-p", "/broken/slow/"}), "select no case"); // below it, not it
     EXPECT_EQ(run({"-p", "/broken/slow"}).status, ExitStatus::exited(0));
 }
