@@ -138,7 +138,7 @@ Outcome RunningCase::outcome() const
         outcome.result = outcome.result == Result::error ? Result::error : Result::failed;
         if (phases_.size() > 0 && !outcome.details.has("phase"))
             outcome.details.set("phase", phases_.elements().back().at("name"));
-        if (!reported_)
+        if (outcome.vms.size() == 0)
             outcome.vms = vm_timelines_from(terms_.directory);
     }
     outcome.phases = phases_;
