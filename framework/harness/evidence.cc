@@ -208,13 +208,17 @@ void write_reproduce(const fs::path& path, const CaseInfo& info, const Setting& 
     const auto debugging = setting.debugging.options();
     words.insert(words.end(), debugging.begin(), debugging.end());
     words.insert(words.end(), options.begin(), options.end());
-    words.insert(words.end(), {"-p", info.path});
+    // A CI's shard is not meant: this case is to run.
+    words.insert(words.end(), {"--shard", "1/1", "-p", info.path});
     qtest::write_file(path, fmt::format("#!/bin/sh\n"
                                         "# Runs the case again as it ran, with evidence kept even when it passes.\n"
-                                        "export {} {}\n"
+                                        "export {} {} {}\n"
                                         "exec {} --evidence \"$(dirname \"$0\")/again\" \"$@\"\n",
                                         qtest::shell_line({"QTEST_QEMU_BINARY_SRC=" + setting.source.binary}),
                                         qtest::shell_line({"QTEST_QEMU_BINARY_DST=" + setting.target.binary}),
+                                        setting.debugging.gdb.empty()
+                                            ? ""
+                                            : qtest::shell_line({"GDB_OPTIONS=" + setting.debugging.gdb_options}),
                                         qtest::shell_line(words)));
     fs::permissions(path, fs::perms::owner_exec | fs::perms::group_exec | fs::perms::others_exec,
                     fs::perm_options::add);

@@ -25,7 +25,7 @@ std::string xml(const std::string& text)
 {
     std::string result;
     const std::string valid = valid_utf8(text);
-    for (const char *at = valid.c_str(), *next; *at; at = next) {
+    for (const char *at = valid.data(), *next; at < valid.data() + valid.size(); at = next) {
         const gunichar c = g_utf8_get_char(at);
         next = g_utf8_next_char(at);
         switch (c) {

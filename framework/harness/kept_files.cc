@@ -94,7 +94,8 @@ void keep_files(const fs::path& scratch, const fs::path& place, const KeptBounds
     std::size_t left_out_count = 0;
     std::uintmax_t room = bounds.total;
     std::size_t count = 0;
-    for (const File& file : files_in(scratch)) {
+    const auto files = files_in(scratch);
+    for (const File& file : files) {
         const fs::path copy = place / file.path.filename();
         const std::uintmax_t most = std::min(bounds.file, room);
         const bool fits = count < bounds.files && (file.size <= most || most >= worth_keeping);
@@ -110,7 +111,9 @@ void keep_files(const fs::path& scratch, const fs::path& place, const KeptBounds
         if (copy.extension() == ".command-line")
             move_command_line(copy, scratch, place);
     }
-    if (left_out_count > 0)
+    if (files.size() >= most_regular_files)
+        left_out += "and files beyond these, which were not counted\n";
+    if (left_out_count > 0 || files.size() >= most_regular_files)
         qtest::write_file(place / "left-out", fmt::format("{}{} files in all\n", left_out, left_out_count));
 }
 

@@ -5,8 +5,10 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
+#include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <glib.h>
@@ -70,7 +72,7 @@ int list(const Registry& registry, const Options& options)
     for (const CaseInfo& info : registry.all())
         cases.push_back(&info);
     if (options.selects)
-        cases = options.shard.value_or(Shard{}).part_of(options.selection.of(registry));
+        cases = (options.shard ? *options.shard : Shard::from_environment()).part_of(options.selection.of(registry));
     if (options.listing == Options::Listing::ctest) {
         fmt::print("{}", ctest_file(cases, fs::read_symlink("/proc/self/exe")));
         return 0;
@@ -112,6 +114,7 @@ RunFacts make_facts(const Options& options, const Setting& setting, const std::v
         .host = describe_host(),
         .selected = {},
         .shard = shard,
+        .repeat = options.run.repeat == Queue::no_end ? 0 : options.run.repeat,
         .planned = options.run.repeat == Queue::no_end ? 0 : shard.part_of(selected).size() * options.run.repeat,
         .jobs = options.run.jobs,
         .stress = options.stress,
@@ -183,11 +186,27 @@ int run(const Registry& registry, Options options, std::string_view catalogue)
     return cases.size() == 1 && summary.skipped > 0 && summary.passed + summary.known_trouble == 0 ? skipped : 0;
 }
 
+/// Whatever is opened first must not become what everybody writes to. Returns whether stdout was there.
+bool fill_standard_descriptors()
+{
+    bool has_stdout = true;
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+        if (fcntl(fd, F_GETFD) >= 0)
+            continue;
+        has_stdout = has_stdout && fd != STDOUT_FILENO;
+        if (open("/dev/null", O_RDWR) != fd)
+            std::abort();
+    }
+    return has_stdout;
+}
+
 } // namespace
 
 int main(int argc, char** argv, const Registry& registry, std::string_view known_trouble)
 {
     try {
+        if (!fill_standard_descriptors())
+            throw qtest::EnvironmentError("stdout is closed: there is nobody to report to");
         const std::string_view verb = argc > 1 ? argv[1] : "";
         if (verb == "merge")
             return merge_main({argv + 2, argv + argc});

@@ -121,7 +121,8 @@ Faults missing_and_doubled(const Files& files)
     std::int64_t repetitions = 1;
     bool until_fail = false;
     for (const ResultsFile& file : files) {
-        until_fail = until_fail || file.run.at("planned").as_int() == 0;
+        until_fail = until_fail || file.run.at("repeat").as_int() == 0;
+        repetitions = std::max(repetitions, file.run.at("repeat").as_int());
         for (const Json& one : file.cases) {
             const std::string path = one.at("case").as_string();
             const std::int64_t repetition = one.at("repetition").as_int();
@@ -168,7 +169,7 @@ Json joined_run(const Files& files)
     bool until_fail = false;
     for (const ResultsFile& file : files) {
         started = std::min(started, file.run.at("started").as_double());
-        until_fail = until_fail || file.run.at("planned").as_int() == 0;
+        until_fail = until_fail || file.run.at("repeat").as_int() == 0;
         planned += file.run.at("planned").as_int();
         jobs = std::max(jobs, file.run.at("jobs").as_int());
         if (!(file.run.at("seed") == run.at("seed")))

@@ -11,6 +11,8 @@
 #include "errors.h"
 #include "glib_ptr.h"
 
+namespace fs = std::filesystem;
+
 namespace harness
 {
 
@@ -75,7 +77,7 @@ constexpr const char* description =
     "Report: one line a case on a terminal, TAP version 14 elsewhere. A failed case's evidence is kept; the report\n"
     "names it. Ctrl-C: what runs is finished and reported; twice: it is killed, and reported all the same.\n"
     "Exit status: 0 all passed or skipped, 1 a case failed, 2 usage or environment error, 77 a single case was skipped,\n"
-    "130 or 143 ended by SIGINT or SIGTERM.";
+    "129, 130 or 143 ended by SIGHUP, SIGINT or SIGTERM.";
 
 /// The options as they were typed.
 struct Raw {
@@ -100,6 +102,13 @@ std::uint32_t seed_of(const std::string& text)
     if (result.ec == std::errc() && result.ptr == text.data() + text.size())
         return number;
     return g_str_hash(text.c_str());
+}
+
+std::string file_named(const char* option, const Text& value)
+{
+    if (value && value.get().empty())
+        throw qtest::EnvironmentError(fmt::format("{}: no file is named", option));
+    return value.get();
 }
 
 unsigned at_least(const char* option, int value, int least)
@@ -193,6 +202,10 @@ Options Options::parse(int argc, char** argv)
     Options options;
     options.command_line.assign(argv, argv + argc);
     options.selection = {raw.paths.get(), raw.skips.get(), raw.tags.get(), raw.full != FALSE, false};
+    for (const auto* patterns : {&options.selection.paths, &options.selection.skips}) {
+        if (std::find(patterns->begin(), patterns->end(), "") != patterns->end())
+            throw qtest::EnvironmentError("-p and -s: no path is named");
+    }
     const std::string speed = raw.mode.get();
     if (speed != "" && speed != "quick" && speed != "slow")
         throw qtest::EnvironmentError(fmt::format("-m {}: quick or slow", speed));
@@ -205,8 +218,13 @@ Options Options::parse(int argc, char** argv)
     if (raw.tap && raw.progress)
         throw qtest::EnvironmentError("--tap and --progress exclude each other");
     options.report = raw.tap ? Report::tap : raw.progress ? Report::text : Report::automatic;
-    options.junit = raw.junit.get();
-    options.json = raw.json.get();
+    options.junit = file_named("--junit", raw.junit);
+    options.json = file_named("--json", raw.json);
+    if (!options.junit.empty() &&
+        fs::weakly_canonical(fs::absolute(options.junit)) == fs::weakly_canonical(fs::absolute(options.json)))
+        throw qtest::EnvironmentError(fmt::format("--junit and --json: both name {}", options.json));
+    if (raw.list && raw.json)
+        throw qtest::EnvironmentError("-l --json prints the list, and takes no file");
     if ((raw.long_list || raw.ctest_list) && !raw.list)
         throw qtest::EnvironmentError("--long and --ctest: only with -l");
     options.listing = !raw.list        ? Listing::none

@@ -27,7 +27,7 @@ std::vector<std::string> about(const RunFacts& facts)
 {
     const std::string at_once = facts.jobs > 1 ? fmt::format(", {} at once", facts.jobs) : "";
     std::vector<std::string> lines;
-    if (facts.planned > 0)
+    if (facts.repeat > 0)
         lines.push_back(
             fmt::format("{}: {} case{}{}", facts.title(), facts.planned, facts.planned == 1 ? "" : "s", at_once));
     else

@@ -73,11 +73,23 @@ struct Member {
     bool optional = false;
 };
 
-constexpr Member run_members[]{
-    {"id", name},          {"started", since_epoch}, {"command_line", strings},    {"source", object},
-    {"target", object},    {"accelerator", string},  {"machine", string},          {"host", object},
-    {"selected", strings}, {"shard", object},        {"planned", count},           {"jobs", count},
-    {"stress", count},     {"seed", count},          {"deadline_scale", duration}, {"deadline_scale_reason", string}};
+constexpr Member run_members[]{{"id", name},
+                               {"started", since_epoch},
+                               {"command_line", strings},
+                               {"source", object},
+                               {"target", object},
+                               {"accelerator", string},
+                               {"machine", string},
+                               {"host", object},
+                               {"selected", strings},
+                               {"shard", object},
+                               {"repeat", count},
+                               {"planned", count},
+                               {"jobs", count},
+                               {"stress", count},
+                               {"seed", count},
+                               {"deadline_scale", duration},
+                               {"deadline_scale_reason", string}};
 constexpr Member qemu_members[]{{"binary", string}, {"version", string}, {"package", string}};
 constexpr Member host_members[]{
     {"os", string}, {"kernel", string}, {"cpu", string}, {"cores", count}, {"memory_mib", count}};

@@ -69,6 +69,7 @@ qtest::Json RunFacts::save() const
             {"selected", cases},
             {"shard",
              {{"index", static_cast<std::int64_t>(shard.index)}, {"count", static_cast<std::int64_t>(shard.count)}}},
+            {"repeat", static_cast<std::int64_t>(repeat)},
             {"planned", static_cast<std::int64_t>(planned)},
             {"jobs", static_cast<std::int64_t>(jobs)},
             {"stress", static_cast<std::int64_t>(stress)},

@@ -23,7 +23,9 @@ struct RunFacts {
     /// Everything selected, in the registry's order, before this shard's part was taken.
     std::vector<std::string> selected;
     Shard shard;
-    /// How many case runs are to finish here; 0: until one fails.
+    /// Rounds of all cases; 0: until one fails.
+    unsigned repeat;
+    /// How many case runs are to finish here; 0 also when that is not known.
     std::size_t planned;
     unsigned jobs;
     unsigned stress;

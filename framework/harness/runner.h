@@ -67,6 +67,7 @@ class Runner
     bool resume();
     void hear_enter();
     void remove(const std::filesystem::path& directory);
+    void await_removals();
     void finish(RunningCase& running);
     void end_leftovers(const RunningCase& running, Outcome& outcome);
     void report(const CaseRun& run, const Outcome& outcome);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "running_case.h"
 
+#include <sys/wait.h>
+
 #include <csignal>
 
 #include <fmt/format.h>
@@ -79,6 +81,11 @@ qtest::Process::Spec RunningCase::spec(qtest::UniqueFd reports) const
 
 void RunningCase::kill(const std::string& reason)
 {
+    // It may have ended in time, and this process come late to see it.
+    siginfo_t end{};
+    if (!process_.running() ||
+        (waitid(P_PID, static_cast<id_t>(pid()), &end, WEXITED | WNOHANG | WNOWAIT) == 0 && end.si_pid == pid()))
+        return;
     if (!killed_for_)
         killed_for_ = reason;
     process_.send_signal(SIGKILL);
@@ -144,7 +151,7 @@ Outcome RunningCase::outcome() const
     outcome.phases = phases_;
     outcome.marks = marks_;
     outcome.started = started_;
-    // To the millisecond, and not counting what had to be done for others before this one was looked at.
+    // To the millisecond.
     outcome.seconds = static_cast<double>(std::chrono::round<std::chrono::milliseconds>(end_ - begin_).count()) / 1000;
     return outcome;
 }

@@ -147,8 +147,11 @@ Shard Shard::from_environment()
         const std::string index = variable(pair.index);
         const std::string count = variable(pair.count);
         // GitLab tells CI_NODE_TOTAL=1 to a job that is not shared, and no index.
-        if (!index.empty() && !count.empty())
-            return shard(fmt::format("{} and {}", pair.index, pair.count), index, count, pair.first);
+        if (index.empty() && (count.empty() || std::string_view(pair.index) == "CI_NODE_INDEX"))
+            continue;
+        if (index.empty() || count.empty())
+            throw qtest::EnvironmentError(fmt::format("{} and {}: only one of them is set", pair.index, pair.count));
+        return shard(fmt::format("{} and {}", pair.index, pair.count), index, count, pair.first);
     }
     return {};
 }

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -16,6 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "deadline.h"
 #include "unique_fd.h"
 
 namespace fs = std::filesystem;
@@ -56,32 +58,37 @@ bool is_zombie(pid_t pid)
     return name_end != std::string::npos && stat.substr(name_end + 2, 1) == "Z";
 }
 
-/// Waits until the process is dead, and reaps it if it is a child; two seconds, for one stuck inside the kernel.
-void await_end(pid_t pid)
+/// Waits until the process is dead, and reaps it if it is a child.
+void await_end(pid_t pid, qtest::Deadline deadline)
 {
     const qtest::UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
     pollfd poll_fd{process.get(), POLLIN, 0};
     if (process)
-        poll(&poll_fd, 1, 2000);
+        poll(&poll_fd, 1, static_cast<int>(deadline.left().count()));
     waitpid(pid, nullptr, WNOHANG);
 }
 
 /// Kills what `find_them` finds, and what that has started meanwhile, until nothing is found.
 std::vector<Stray> end_all(const std::function<std::vector<Stray>()>& find_them)
 {
-    std::vector<Stray> all;
-    // The bound is against one that forks faster.
-    for (int round = 0; round < 100; round++) {
+    std::map<pid_t, Stray> all;
+    // The bounds are against one that forks faster, and one that is stuck inside the kernel.
+    const auto deadline = qtest::Deadline::unscaled(std::chrono::seconds(2));
+    for (int round = 0; round < 100 && !deadline.passed(); round++) {
         const auto found = find_them();
         if (found.empty())
             break;
         for (const Stray& stray : found)
             ::kill(stray.pid, SIGKILL);
-        for (const Stray& stray : found)
-            await_end(stray.pid);
-        all.insert(all.end(), found.begin(), found.end());
+        for (const Stray& stray : found) {
+            await_end(stray.pid, deadline);
+            all.emplace(stray.pid, stray);
+        }
     }
-    return all;
+    std::vector<Stray> ended;
+    for (const auto& [pid, stray] : all)
+        ended.push_back(stray);
+    return ended;
 }
 
 } // namespace
@@ -142,13 +149,17 @@ std::vector<Stray> end_adopted(const std::set<pid_t>& own, const std::vector<std
     };
     return end_all([&] {
         std::vector<Stray> found;
-        for (const pid_t pid : children()) {
-            if (own.contains(pid))
-                continue;
-            if (is_zombie(pid))
-                waitpid(pid, nullptr, WNOHANG);
-            else if (!is_anothers(pid))
-                found.push_back(describe(pid));
+        for (bool again = true; again && found.empty();) {
+            again = false;
+            for (const pid_t pid : children()) {
+                if (own.contains(pid))
+                    continue;
+                // Its own children have come to this process meanwhile.
+                if (is_zombie(pid))
+                    again = waitpid(pid, nullptr, WNOHANG) == pid || again;
+                else if (!is_anothers(pid))
+                    found.push_back(describe(pid));
+            }
         }
         return found;
     });

@@ -50,9 +50,11 @@ class TapReporter : public Reporter
     void begin(const RunFacts& facts) override
     {
         planned_ = facts.planned;
+        plan_at_end_ = facts.repeat == 0;
         std::string text = version_line() + comment(fmt::format("{}", fmt::join(about(facts), "; ")));
-        if (planned_ > 0)
-            text += fmt::format("1..{}\n", planned_);
+        if (!plan_at_end_)
+            text += fmt::format("1..{}{}\n", planned_,
+                                planned_ == 0 ? " # SKIP no case of this selection is in this shard" : "");
         output_.write(text);
     }
 
@@ -77,7 +79,7 @@ class TapReporter : public Reporter
         std::string text =
             comment(fmt::format("{} passed, {} failed, {} skipped, {} known trouble, {:.1f} s", summary.passed,
                                 summary.failed, summary.skipped, summary.known_trouble, summary.seconds));
-        if (planned_ == 0)
+        if (plan_at_end_)
             text += fmt::format("1..{}\n", number_);
         else if (number_ < planned_)
             text += fmt::format("Bail out! {}\n",
@@ -122,6 +124,7 @@ class TapReporter : public Reporter
 
     Output& output_;
     std::size_t planned_ = 0;
+    bool plan_at_end_ = false;
     std::size_t number_ = 0;
 };
 

@@ -37,6 +37,7 @@ inline harness::RunFacts facts(std::size_t planned)
             .host = harness::describe_host(),
             .selected = {"/migration/colo/plain", "/migration/tcp"},
             .shard = {},
+            .repeat = planned == 0 ? 0U : 1U,
             .planned = planned,
             .jobs = 1,
             .stress = 0,

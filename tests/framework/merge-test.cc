@@ -99,6 +99,7 @@ TEST_F(MergeTest, ShardsBecomeOneRun)
     const ResultsFile file = ResultsFile::read(output()); // which checks it
     EXPECT_EQ(file.run.at("shard"), (qtest::Json{{"index", 0}, {"count", 1}}));
     EXPECT_EQ(file.run.at("planned"), qtest::Json(2));
+    EXPECT_EQ(file.run.at("repeat"), qtest::Json(1));
     ASSERT_EQ(file.cases.size(), 2U);
     EXPECT_EQ(file.cases[1].at("known_trouble"), qtest::Json("bug 1"));
     EXPECT_EQ(

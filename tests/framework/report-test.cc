@@ -39,6 +39,7 @@ Json run_facts(const std::string& id = "r1")
             {"host", host},
             {"selected", Json::array()},
             {"shard", {{"index", 0}, {"count", 1}}},
+            {"repeat", 1},
             {"planned", 1},
             {"jobs", 1},
             {"stress", 0},

@@ -46,7 +46,8 @@ TEST_F(RunnerTest, AFailureSaysWhatWhereAndWhereToLook)
 TEST_F(RunnerTest, AFailureReproducesWithTheScriptInItsEvidence)
 {
     failed_case(run_case("fail"));
-    const auto script = start(evidence_ / "reproduce.sh", {"--tap"});
+    // Wherever it runs, also where a CI shares the run between machines.
+    const auto script = start(evidence_ / "reproduce.sh", {"--tap"}, {{"CI_NODE_INDEX", "2"}, {"CI_NODE_TOTAL", "2"}});
     EXPECT_EQ(script->wait(Deadline::in(60s), "the end of reproduce.sh"), ExitStatus::exited(1));
     EXPECT_NE(content_of(directory_ / "output").find("not ok 1 - /broken/fail"), std::string::npos);
 }
@@ -217,6 +218,26 @@ TEST_F(RunnerTest, UnfitArgumentsAreRefusedInOneLine)
     expect_refused(run({"--tap", "--progress"}), "exclude each other");
     expect_refused(run({"--timeout-multiplier", "inf"}), "--timeout-multiplier");
     expect_refused(run({"--evidence", ""}), "--evidence");
+    expect_refused(run({"-p", ""}), "-p and -s");
+    expect_refused(run({"--junit", ""}), "--junit");
+    expect_refused(run({"--junit", "x", "--json", "./x"}), "both name");
+    expect_refused(run({"-l", "--json=x"}), "takes no file");
+}
+
+TEST_F(RunnerTest, ClosedStandardDescriptorsHurtNothing)
+{
+    const auto with = [&](const std::string& closed) {
+        const auto runner = start("/bin/sh", {"-c", program_of_cases + " --tap -p /broken/pass " + closed});
+        const ExitStatus status = runner->wait(Deadline::in(60s), "the end of broken-cases");
+        return Run{status, content_of(directory_ / "output")};
+    };
+    for (const char* closed : {"<&-", "2>&-", "<&- 2>&-"}) {
+        const Run passed = with(closed);
+        EXPECT_EQ(passed.status, ExitStatus::exited(0)) << closed << passed.output;
+        EXPECT_NE(passed.output.find("\nok 1 - /broken/pass\n"), std::string::npos) << closed << passed.output;
+    }
+    expect_refused(with(">&-"), "stdout is closed");
+    expect_nothing_left();
 }
 
 TEST_F(RunnerTest, AnUnfitQemuIsRefusedInOneLine)

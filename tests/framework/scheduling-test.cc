@@ -75,7 +75,8 @@ TEST_F(SchedulingTest, UntilFailRepeatsUntilACaseFails)
     EXPECT_NE(failed.output.find("\nnot ok 3 - "), std::string::npos) << failed.output;
     EXPECT_NE(failed.output.find("\n1..3\n"), std::string::npos) << failed.output;
     // What never runs never fails.
-    EXPECT_EQ(run({"--tap", "--until-fail", "-p", "/broken/skip"}).status, ExitStatus::exited(77));
+    for (const char* skipped : {"/broken/skip", "/broken/huge"})
+        EXPECT_EQ(run({"--tap", "--until-fail", "-p", skipped}).status, ExitStatus::exited(77)) << skipped;
     EXPECT_EQ(run({"--tap", "--until-fail", "--shard", "2/2", "-p", "/broken/pass"}).status, ExitStatus::exited(0));
 }
 
@@ -92,7 +93,8 @@ TEST_F(SchedulingTest, AShardHasItsPart)
     EXPECT_EQ(order(run(three, {{"CI_NODE_INDEX", "2"}, {"CI_NODE_TOTAL", "2"}}).output), "pass");
     const Run none = run({"--tap", "-p", "/broken/pass", "--shard", "2/2"});
     EXPECT_EQ(none.status, ExitStatus::exited(0)) << none.output;
-    EXPECT_NE(none.output.find("1..0"), std::string::npos) << none.output;
+    EXPECT_NE(none.output.find("\n1..0 # SKIP no case of this selection is in this shard\n"), std::string::npos)
+        << none.output;
     expect_refused(run({"-p", "/broken/pass"}, {{"CI_NODE_INDEX", "3"}, {"CI_NODE_TOTAL", "2"}}), "CI_NODE_INDEX");
 }
 
@@ -147,6 +149,26 @@ TEST_F(SchedulingTest, ATerminatedRunKillsAndReports)
     EXPECT_NE(killed.output.find("ok 1 - /broken/wait # SKIP the run was interrupted"), std::string::npos)
         << killed.output;
     expect_nothing_left();
+}
+
+TEST_F(SchedulingTest, ACaseThatEndedInTimeIsNotBlamedForALateRunner)
+{
+    // Its deadline passes while the runner is stopped; so does its end.
+    const auto runner = start_and_await("/broken/nap", {"--tap", "-p", "/broken/nap", "--timeout-multiplier", "0.05"});
+    runner->send_signal(SIGSTOP);
+    const auto look = loop_.after(5ms, [] {});
+    loop_.until(
+        [&] {
+            // A zombie has no environment any more.
+            return harness::find_processes("MIGRATION_TEST_PATH=/broken/nap").empty();
+        },
+        Deadline::in(20s), "the end of the case's process");
+    const auto late = Deadline::in(4s);
+    loop_.until([&] { return late.passed(); }, Deadline::in(20s), "the case's deadline");
+    runner->send_signal(SIGCONT);
+    const Run passed = end(*runner);
+    EXPECT_EQ(passed.status, ExitStatus::exited(0)) << passed.output;
+    EXPECT_NE(passed.output.find("\nok 1 - /broken/nap\n"), std::string::npos) << passed.output;
 }
 
 TEST_F(SchedulingTest, WhatNeedsMoreMemoryThanThereIsIsSkipped)

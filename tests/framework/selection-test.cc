@@ -192,6 +192,13 @@ TEST_F(ShardTest, EachEnvironmentCountsAsItsToolsDo)
     EXPECT_NE(with({{"CI_NODE_INDEX", "0"}, {"CI_NODE_TOTAL", "3"}}).find("counted from 1"), std::string::npos);
 }
 
+TEST_F(ShardTest, HalfAPairIsRefused)
+{
+    EXPECT_NE(with({{"TEST_SHARD_INDEX", "1"}}).find("only one of them is set"), std::string::npos);
+    EXPECT_NE(with({{"GTEST_TOTAL_SHARDS", "3"}}).find("only one of them is set"), std::string::npos);
+    EXPECT_NE(with({{"CI_NODE_INDEX", "1"}}).find("only one of them is set"), std::string::npos);
+}
+
 class QueueTest : public SelectionTest
 {
   protected:
