@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 
@@ -42,7 +43,7 @@ bool is_core(const fs::path& path)
 {
     Elf64_Ehdr header{};
     std::ifstream(path, std::ios::binary).read(reinterpret_cast<char*>(&header), sizeof header);
-    return std::equal(ELFMAG, ELFMAG + SELFMAG, header.e_ident) && header.e_type == ET_CORE;
+    return std::memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_type == ET_CORE;
 }
 
 std::optional<fs::path> core_in(const fs::path& directory)
