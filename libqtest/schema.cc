@@ -2,6 +2,7 @@
 #include "schema.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include <fmt/format.h>
 
@@ -13,16 +14,40 @@ namespace qtest
 namespace
 {
 
-// What is kept is small: every case's process reads it, and all that QEMU says of itself takes 50 ms to read.
+// What is kept is small: every run reads it, and all that QEMU says of itself takes 50 ms to read.
 
+/// The values of an enumeration; true for every other type.
+Json values_of(const Json& type)
+{
+    if (type.at("meta-type") != Json("enum"))
+        return true;
+    // Newer QEMUs list members, which older ones have not; `values` is deprecated.
+    const auto members = type.find("members");
+    if (!members)
+        return type.at("values");
+    Json names = Json::array();
+    for (const Json& member : members->elements())
+        names.append(member.at("name"));
+    return names;
+}
+
+/// Each command with its arguments; an argument with its values where it is an enumeration, else with true.
 Json commands_of(const Json& schema)
 {
-    Json names = Json::object();
-    for (const Json& entity : schema.elements()) {
-        if (entity.at("meta-type") == Json("command"))
-            names.set(entity.at("name").as_string(), true);
+    std::unordered_map<std::string, Json> entities;
+    for (const Json& entity : schema.elements())
+        entities.emplace(entity.at("name").as_string(), entity);
+    Json commands = Json::object();
+    for (const auto& [name, entity] : entities) {
+        if (entity.at("meta-type") != Json("command"))
+            continue;
+        Json arguments = Json::object();
+        const Json& type = entities.at(entity.at("arg-type").as_string());
+        for (const Json& member : type.at("members").elements())
+            arguments.set(member.at("name").as_string(), values_of(entities.at(member.at("type").as_string())));
+        commands.set(name, arguments);
     }
-    return names;
+    return commands;
 }
 
 /// Of each object in a list, these members.
@@ -67,6 +92,7 @@ Schema Schema::probe(const std::string& binary, const std::filesystem::path& scr
                    {"architecture", qmp.execute("query-target").at("arch")},
                    {"commands", commands_of(qmp.execute("query-qmp-schema"))},
                    {"capabilities", each(qmp.execute("query-migrate-capabilities"), {"capability"})},
+                   {"objects", each(qmp.execute("qom-list-types", {{"implements", "user-creatable"}}), {"name"})},
                    {"machines", each(qmp.execute("query-machines"), {"name", "alias"})},
                    {"kvm", qmp.execute("query-kvm").at("present")}};
         machine.quit();
@@ -89,6 +115,27 @@ std::string Schema::version() const
 std::string Schema::package() const { return saved_.at("version/package").as_string(); }
 
 bool Schema::has_command(const std::string& name) const { return saved_.at("commands").has(name); }
+
+bool Schema::has_argument(const std::string& command, const std::string& argument) const
+{
+    const auto known = saved_.at("commands").find(command);
+    return known && known->has(argument);
+}
+
+bool Schema::has_value(const std::string& command, const std::string& argument, const std::string& value) const
+{
+    const auto values = saved_.at("commands").find(command + "/" + argument);
+    if (!values || !values->is_array())
+        return false;
+    const auto all = values->elements();
+    return std::find(all.begin(), all.end(), Json(value)) != all.end();
+}
+
+bool Schema::has_object(const std::string& type) const
+{
+    const auto all = saved_.at("objects").elements();
+    return std::any_of(all.begin(), all.end(), [&](const Json& one) { return one.at("name") == Json(type); });
+}
 
 bool Schema::has_migration_capability(const std::string& name) const
 {

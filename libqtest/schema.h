@@ -34,6 +34,12 @@ class Schema
     /// Whether it was built with KVM.
     bool has_kvm() const { return saved_.at("kvm").as_bool(); }
     bool has_command(const std::string& name) const;
+    /// Of a migration parameter, say: has_argument("migrate-set-parameters", "direct-io").
+    bool has_argument(const std::string& command, const std::string& argument) const;
+    /// Whether an argument that is an enumeration has this value.
+    bool has_value(const std::string& command, const std::string& argument, const std::string& value) const;
+    /// Whether `object-add` makes this: "tls-creds-x509".
+    bool has_object(const std::string& type) const;
     bool has_migration_capability(const std::string& name) const;
     /// The machine type's own name ("pc-i440fx-7.2"), given that or an alias of it ("pc"); nothing when it is unknown.
     std::optional<std::string> machine(const std::string& name_or_alias) const;

@@ -11,8 +11,14 @@ namespace harness
 
 std::string Need::text() const
 {
-    static constexpr const char* kinds[] = {"capability ", "command ", "accelerator ", ""};
-    return kinds[static_cast<int>(kind)] + name;
+    static constexpr const char* kinds[] = {"capability ", "command ",     "argument ", "value ",
+                                            "object ",     "accelerator ", ""};
+    const std::string text = kinds[static_cast<int>(kind)] + name;
+    if (kind == Kind::value)
+        return text + " of " + argument_name;
+    if (kind != Kind::argument)
+        return text;
+    return command_name == "migrate-set-parameters" ? "migration parameter " + name : text + " of " + command_name;
 }
 
 std::optional<std::string> Need::missing(const Setting& setting) const
@@ -24,7 +30,18 @@ std::optional<std::string> Need::missing(const Setting& setting) const
                    ? std::nullopt
                    : std::optional(fmt::format("needs --accel {}, this run has {}", name, setting.accelerator));
     const auto has = [this](const qtest::Schema& schema) {
-        return kind == Kind::capability ? schema.has_migration_capability(name) : schema.has_command(name);
+        switch (kind) {
+        case Kind::capability:
+            return schema.has_migration_capability(name);
+        case Kind::argument:
+            return schema.has_argument(command_name, name);
+        case Kind::value:
+            return schema.has_value(command_name, argument_name, name);
+        case Kind::object:
+            return schema.has_object(name);
+        default:
+            return schema.has_command(name);
+        }
     };
     for (const Qemu* qemu : {&setting.source, &setting.target}) {
         if (!has(qemu->schema))

@@ -20,15 +20,31 @@ class Case;
 
 /// Something that both QEMUs, or this machine, must have.
 struct Need {
-    enum class Kind { capability, command, accelerator, host };
+    enum class Kind { capability, command, argument, value, object, accelerator, host };
     /// Why this machine has it not; nothing when it has.
     using Probe = std::function<std::optional<std::string>()>;
     Kind kind;
     std::string name;
     Probe probe = {};
+    /// Of which command an argument, and of which argument a value.
+    std::string command_name = {};
+    std::string argument_name = {};
 
     static Need capability(std::string name) { return {Kind::capability, std::move(name)}; }
     static Need command(std::string name) { return {Kind::command, std::move(name)}; }
+    /// "argument exit-on-error of migrate-incoming"; a migration parameter is an argument of migrate-set-parameters.
+    static Need argument(std::string command, std::string name)
+    {
+        return {Kind::argument, std::move(name), {}, std::move(command)};
+    }
+    static Need parameter(std::string name) { return argument("migrate-set-parameters", std::move(name)); }
+    /// "value zstd of multifd-compression"
+    static Need parameter_value(std::string parameter, std::string value)
+    {
+        return {Kind::value, std::move(value), {}, "migrate-set-parameters", std::move(parameter)};
+    }
+    /// What object-add makes: "tls-creds-psk".
+    static Need object(std::string type) { return {Kind::object, std::move(type)}; }
     static Need accelerator(std::string name) { return {Kind::accelerator, std::move(name)}; }
     /// A feature or privilege of this machine: "hugepages", "userfaultfd".
     static Need host(std::string name, Probe probe) { return {Kind::host, std::move(name), std::move(probe)}; }

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "errors.h"
 
@@ -16,6 +17,23 @@ namespace migration
 qtest::Event Vm::wait_event(const std::string& event, const Json& match, EventLog::Mark since, Deadline deadline)
 {
     return qmp().wait_event(event, match, since, deadline);
+}
+
+void Vm::expect_refused(const std::string& command, const Json& arguments, const std::vector<std::string>& parts)
+{
+    try {
+        qmp().execute(command, arguments);
+    } catch (const qtest::ExecuteError& error) {
+        bool has_all = error.error_class() == "GenericError";
+        for (const std::string& part : parts)
+            has_all = has_all && error.description().find(part) != std::string::npos;
+        test_.check(has_all,
+                    fmt::format("{}: expected {} to be refused with GenericError and '{}'; seen {} '{}'", name(),
+                                command, fmt::join(parts, "', '"), error.error_class(), error.description()));
+        return;
+    }
+    throw qtest::TestFailure(fmt::format("{}: expected {} {} to be refused with '{}'; it was accepted", name(), command,
+                                         arguments.dump(), fmt::join(parts, "', '")));
 }
 
 std::string Vm::run_state() { return qmp().execute("query-status").at("status").as_string(); }

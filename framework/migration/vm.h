@@ -37,6 +37,8 @@ class Vm
     /// Waits for an event since the mark (null matches any data).
     qtest::Event wait_event(const std::string& event, const Json& match, EventLog::Mark since,
                             Deadline deadline = Deadline::in(usual_timeout));
+    /// The command must be answered with a GenericError whose text has every one of `parts`.
+    void expect_refused(const std::string& command, const Json& arguments, const std::vector<std::string>& parts);
     /// The run state, as query-status says it: "running", "postmigrate".
     std::string run_state();
     void expect_run_state(const std::string& expected);
