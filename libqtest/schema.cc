@@ -16,6 +16,17 @@ namespace
 
 // What is kept is small: every run reads it, and all that QEMU says of itself takes 50 ms to read.
 
+/// What query-qmp-schema lists, by name.
+using Entities = std::unordered_map<std::string, Json>;
+
+Entities entities_of(const Json& schema)
+{
+    Entities entities;
+    for (const Json& entity : schema.elements())
+        entities.emplace(entity.at("name").as_string(), entity);
+    return entities;
+}
+
 /// The values of an enumeration; true for every other type.
 Json values_of(const Json& type)
 {
@@ -32,11 +43,8 @@ Json values_of(const Json& type)
 }
 
 /// Each command with its arguments; an argument with its values where it is an enumeration, else with true.
-Json commands_of(const Json& schema)
+Json commands_of(const Entities& entities)
 {
-    std::unordered_map<std::string, Json> entities;
-    for (const Json& entity : schema.elements())
-        entities.emplace(entity.at("name").as_string(), entity);
     Json commands = Json::object();
     for (const auto& [name, entity] : entities) {
         if (entity.at("meta-type") != Json("command"))
@@ -48,6 +56,23 @@ Json commands_of(const Json& schema)
         commands.set(name, arguments);
     }
     return commands;
+}
+
+/// Where a migration can go: what `migrate` takes as a channel's address.
+Json transports_of(const Entities& entities)
+{
+    const auto type_of = [&](const Json& object, const char* member) -> Json {
+        for (const Json& one : object.find("members").value_or(Json()).elements()) {
+            if (one.at("name") == Json(member))
+                return entities.at(one.at("type").as_string());
+        }
+        return {};
+    };
+    const Json channels = type_of(entities.at(entities.at("migrate").at("arg-type").as_string()), "channels");
+    if (channels.is_null())
+        return Json::array();
+    const Json address = type_of(entities.at(channels.at("element-type").as_string()), "addr");
+    return values_of(type_of(address, "transport"));
 }
 
 /// Of each object in a list, these members.
@@ -88,9 +113,11 @@ Schema Schema::probe(const std::string& binary, const std::filesystem::path& scr
         const auto deadline = Deadline::in(std::chrono::seconds(20));
         machine.await_ready(deadline);
         QmpClient& qmp = machine.qmp();
+        const Entities entities = entities_of(qmp.execute("query-qmp-schema"));
         Json saved{{"version", qmp.execute("query-version")},
                    {"architecture", qmp.execute("query-target").at("arch")},
-                   {"commands", commands_of(qmp.execute("query-qmp-schema"))},
+                   {"commands", commands_of(entities)},
+                   {"transports", transports_of(entities)},
                    {"capabilities", each(qmp.execute("query-migrate-capabilities"), {"capability"})},
                    {"objects", each(qmp.execute("qom-list-types", {{"implements", "user-creatable"}}), {"name"})},
                    {"machines", each(qmp.execute("query-machines"), {"name", "alias"})},
@@ -135,6 +162,12 @@ bool Schema::has_object(const std::string& type) const
 {
     const auto all = saved_.at("objects").elements();
     return std::any_of(all.begin(), all.end(), [&](const Json& one) { return one.at("name") == Json(type); });
+}
+
+bool Schema::has_transport(const std::string& name) const
+{
+    const auto all = saved_.at("transports").elements();
+    return std::find(all.begin(), all.end(), Json(name)) != all.end();
 }
 
 bool Schema::has_migration_capability(const std::string& name) const

@@ -40,6 +40,8 @@ class Schema
     bool has_value(const std::string& command, const std::string& argument, const std::string& value) const;
     /// Whether `object-add` makes this: "tls-creds-x509".
     bool has_object(const std::string& type) const;
+    /// Of migration: "file", "rdma". Older QEMUs (before 8.2) list none, although they have "socket", "exec" and "fd".
+    bool has_transport(const std::string& name) const;
     bool has_migration_capability(const std::string& name) const;
     /// The machine type's own name ("pc-i440fx-7.2"), given that or an alias of it ("pc"); nothing when it is unknown.
     std::optional<std::string> machine(const std::string& name_or_alias) const;

@@ -6,7 +6,13 @@
 namespace precopy
 {
 
-/// /migration/precopy: migration that moves RAM while the source still owns it.
+/// Migration that moves RAM while the source still owns it.
 void register_cases(harness::Registry& registry);
+
+// The themes, each in a file of its own.
+void register_compression(harness::Registry& registry);
+void register_file(harness::Registry& registry);
+void register_multifd(harness::Registry& registry);
+void register_plain(harness::Registry& registry);
 
 } // namespace precopy

@@ -11,8 +11,8 @@ namespace harness
 
 std::string Need::text() const
 {
-    static constexpr const char* kinds[] = {"capability ", "command ",     "argument ", "value ",
-                                            "object ",     "accelerator ", ""};
+    static constexpr const char* kinds[] = {"capability ",          "command ",     "argument ", "value ", "object ",
+                                            "migration transport ", "accelerator ", ""};
     const std::string text = kinds[static_cast<int>(kind)] + name;
     if (kind == Kind::value)
         return text + " of " + argument_name;
@@ -39,6 +39,8 @@ std::optional<std::string> Need::missing(const Setting& setting) const
             return schema.has_value(command_name, argument_name, name);
         case Kind::object:
             return schema.has_object(name);
+        case Kind::transport:
+            return schema.has_transport(name);
         default:
             return schema.has_command(name);
         }

@@ -20,7 +20,7 @@ class Case;
 
 /// Something that both QEMUs, or this machine, must have.
 struct Need {
-    enum class Kind { capability, command, argument, value, object, accelerator, host };
+    enum class Kind { capability, command, argument, value, object, transport, accelerator, host };
     /// Why this machine has it not; nothing when it has.
     using Probe = std::function<std::optional<std::string>()>;
     Kind kind;
@@ -45,6 +45,8 @@ struct Need {
     }
     /// What object-add makes: "tls-creds-psk".
     static Need object(std::string type) { return {Kind::object, std::move(type)}; }
+    /// A transport of migration that not every QEMU has: "file".
+    static Need transport(std::string name) { return {Kind::transport, std::move(name)}; }
     static Need accelerator(std::string name) { return {Kind::accelerator, std::move(name)}; }
     /// A feature or privilege of this machine: "hugepages", "userfaultfd".
     static Need host(std::string name, Probe probe) { return {Kind::host, std::move(name), std::move(probe)}; }

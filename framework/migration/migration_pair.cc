@@ -111,6 +111,7 @@ void MigrationPair::replace_target(const std::string& name, bool like_first)
     target_->machine().wait_exit(Deadline::in(usual_timeout));
     const Side plain;
     const Side& side = like_first ? options_.only_target : plain;
+    options_.target_fails = false;
     target_ = &start_vm(name, test_.setting().target, true, side);
     set_up(*target_, side);
 }

@@ -61,7 +61,8 @@ class MigrationPair
     void set_parameters(Vm& vm, const Json& parameters);
 
     /// Starts another target, set up as the first, in the place of one that has failed or is to be ended here; what a
-    /// Side of the options added is left out unless `like_first`. `name` is unique in the case.
+    /// Side of the options added is left out unless `like_first`. `name` is unique in the case. This one is
+    /// to succeed, whatever Options::target_fails was.
     void replace_target(const std::string& name, bool like_first = true);
     /// What was the target becomes the source, with a new target called `name`; the old source ends. The capabilities
     /// and parameters of the options are set on both anew.
