@@ -56,6 +56,12 @@ class Json
 
     static Json object();
     static Json array(const std::vector<Json>& elements = {});
+    /// Of whatever makes a Json: strings, numbers.
+    template <typename Element>
+    static Json array(const std::vector<Element>& elements)
+    {
+        return array(std::vector<Json>(elements.begin(), elements.end()));
+    }
 
     /// Depth of nesting accepted by parse(): that of QEMU's own parser.
     static constexpr int max_depth = 1024;

@@ -38,22 +38,11 @@ void limit(int resource, rlim_t most) noexcept
     setrlimit(which, &limits);
 }
 
-/// Runs in the child between fork and exec: only async-signal-safe calls.
+/// Runs in the child between fork and exec.
 void in_child(gpointer data)
 {
     const ChildSetup& setup = *static_cast<const ChildSetup*>(data);
-    setpgid(0, 0);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != setup.parent) // it died before the line above
-        _exit(127);
-    // A gdb that is no ancestor of it may look at it, even where Yama asks for leave.
-    prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
-    for (const auto& [resource, most] : setup.limits) {
-        limit(resource, most);
-        // A file that is full is an error of that write, and no reason to die.
-        if (resource == RLIMIT_FSIZE)
-            signal(SIGXFSZ, SIG_IGN);
-    }
+    Process::settle(setup.parent, setup.limits);
 }
 
 struct FreeStrings {
@@ -88,6 +77,27 @@ std::string shell_line(const std::vector<std::string>& words)
         text += plain && !word.empty() ? word : CharPtr(g_shell_quote(word.c_str())).get();
     }
     return text;
+}
+
+void Process::settle(pid_t parent, const std::vector<std::pair<int, rlim_t>>& limits) noexcept
+{
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) // it died before the line above
+        _exit(127);
+    // A gdb that is no ancestor of it may look at it, even where Yama asks for leave.
+    prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
+    for (const auto& [resource, most] : limits) {
+        limit(resource, most);
+        // A file that is full is an error of that write, and no reason to die.
+        if (resource == RLIMIT_FSIZE)
+            signal(SIGXFSZ, SIG_IGN);
+    }
+}
+
+Process::Process(Loop& loop, pid_t child) : loop_(loop), pid_(child)
+{
+    watch_ = loop_.watch_child(pid_, [this](int wait_status) { ended(wait_status); });
 }
 
 Process::Process(Loop& loop, Spec spec) : loop_(loop)

@@ -51,9 +51,15 @@ class Process
 
     /// Throws EnvironmentError when the program cannot be started.
     Process(Loop& loop, Spec spec);
+    /// Takes over a child of this process that was made otherwise, and has called settle().
+    Process(Loop& loop, pid_t child);
     Process(const Process&) = delete;
     Process& operator=(const Process&) = delete;
     ~Process();
+
+    /// Makes the calling process what the child of every Process is before its program begins: see above, and `limits`
+    /// as in Spec. Ends it at once when its parent is not, or no longer, `parent`. Only async-signal-safe calls.
+    static void settle(pid_t parent, const std::vector<std::pair<int, rlim_t>>& limits) noexcept;
 
     pid_t pid() const noexcept { return pid_; }
     bool running() const noexcept { return !status_; }

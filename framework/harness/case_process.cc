@@ -79,14 +79,8 @@ Outcome run(Case& test)
 
 } // namespace
 
-int run_case_process(const Registry& registry, const std::string& path, const Setting& setting,
-                     const std::filesystem::path& directory, std::optional<std::chrono::seconds> deadline)
+int run_case_process(const CaseInfo& info, const Setting& setting, const std::filesystem::path& directory)
 {
-    const CaseInfo* registered = registry.find(path);
-    if (!registered)
-        throw qtest::EnvironmentError("no case " + path);
-    CaseInfo info = *registered;
-    info.deadline = deadline.value_or(info.deadline);
     // What is orphaned while the case runs comes to this process, and is known to be this case's.
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     Outcome outcome;

@@ -71,13 +71,10 @@ double Debugging::deadline_factor() const
 
 qtest::Json Debugging::save() const
 {
-    qtest::Json patterns = qtest::Json::array();
-    for (const std::string& trace : traces)
-        patterns.append(trace);
     return {{"gdb", gdb},
             {"gdb_options", gdb_options},
             {"valgrind", valgrind},
-            {"traces", patterns},
+            {"traces", qtest::Json::array(traces)},
             {"pause_on_failure", pause_on_failure}};
 }
 

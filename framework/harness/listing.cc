@@ -20,14 +20,6 @@ std::vector<std::string> needs_of(const CaseInfo& info)
     return needs;
 }
 
-qtest::Json array(const std::vector<std::string>& texts)
-{
-    qtest::Json result = qtest::Json::array();
-    for (const std::string& text : texts)
-        result.append(text);
-    return result;
-}
-
 } // namespace
 
 std::string list_paths(const std::vector<const CaseInfo*>& cases)
@@ -66,8 +58,8 @@ std::string list_json(const std::vector<const CaseInfo*>& cases, const Setting& 
         const auto skip = info->missing_need(setting);
         all.append({{"path", info->path},
                     {"summary", info->summary},
-                    {"needs", array(needs_of(*info))},
-                    {"tags", array(info->tags())},
+                    {"needs", qtest::Json::array(needs_of(*info))},
+                    {"tags", qtest::Json::array(info->tags())},
                     {"deadline_s", static_cast<std::int64_t>(info->deadline.count())},
                     {"ram_mib", static_cast<std::int64_t>(info->ram_mib)},
                     {"last_s", last ? qtest::Json(*last) : qtest::Json()},

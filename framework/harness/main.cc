@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "calibration.h"
-#include "case_process.h"
 #include "ctest_file.h"
 #include "dry_run.h"
 #include "errors.h"
@@ -24,6 +23,7 @@
 #include "listing.h"
 #include "log_file.h"
 #include "merge.h"
+#include "nursery.h"
 #include "options.h"
 #include "output.h"
 #include "report/report.h"
@@ -57,13 +57,6 @@ void require_writable(fs::path place)
         throw qtest::EnvironmentError(
             fmt::format("--evidence: cannot write to {}: {}", place.string(), std::strerror(errno)));
     fs::remove(trial);
-}
-
-int be_case(const Registry& registry, const Options& options)
-{
-    qtest::Deadline::set_scale(options.timeout_multiplier);
-    const Setting setting = Setting::load(qtest::Json::parse(qtest::read_file(options.setting_file)));
-    return run_case_process(registry, options.case_path, setting, options.case_directory, options.case_deadline);
 }
 
 int list(const Registry& registry, const Options& options)
@@ -213,7 +206,7 @@ int main(int argc, char** argv, const Registry& registry, std::string_view known
         if (verb == "report")
             return report::report_main({argv + 2, argv + argc});
         const Options options = Options::parse(argc, argv);
-        const int status = !options.case_path.empty()                  ? be_case(registry, options)
+        const int status = !options.nursery.empty() ? be_nursery(registry, options.nursery, options.timeout_multiplier)
                            : options.listing != Options::Listing::none ? list(registry, options)
                                                                        : run(registry, options, known_trouble);
         require_written();

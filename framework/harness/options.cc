@@ -85,9 +85,8 @@ struct Raw {
     gboolean full = FALSE, tap = FALSE, progress = FALSE, keep = FALSE, keep_going = FALSE, until_fail = FALSE;
     gboolean pause = FALSE, dry_run = FALSE, fail_fast = FALSE, shuffle = FALSE, require_no_skip = FALSE;
     Texts paths, skips, tags, traces;
-    Text gdb, valgrind, mode, seed, accelerator, machine, trouble, evidence, shard, junit, json, case_path,
-        case_directory, setting;
-    int jobs = -1, repeat = -1, stress = 0, keep_runs = 10, case_deadline = 0;
+    Text gdb, valgrind, mode, seed, accelerator, machine, trouble, evidence, shard, junit, json, nursery;
+    int jobs = -1, repeat = -1, stress = 0, keep_runs = 10;
     double multiplier = 1;
 };
 
@@ -168,10 +167,7 @@ void parse_words(Raw& raw, int argc, char** argv)
          "TYPE"},
         {"known-trouble", 0, 0, G_OPTION_ARG_FILENAME, &raw.trouble.text, "Another catalogue of known trouble", "FILE"},
         {"keep-going", 'k', 0, G_OPTION_ARG_NONE, &raw.keep_going, "Accepted for GLib's sake: always so", nullptr},
-        {"run-case", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING, &raw.case_path.text, nullptr, nullptr},
-        {"case-directory", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_FILENAME, &raw.case_directory.text, nullptr, nullptr},
-        {"setting", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_FILENAME, &raw.setting.text, nullptr, nullptr},
-        {"case-deadline", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_INT, &raw.case_deadline, nullptr, nullptr},
+        {"nursery", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_FILENAME, &raw.nursery.text, nullptr, nullptr},
         {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr}};
     const std::unique_ptr<GOptionContext, decltype(&g_option_context_free)> context(g_option_context_new(nullptr),
                                                                                     g_option_context_free);
@@ -264,11 +260,7 @@ Options Options::parse(int argc, char** argv)
                          .pause_on_failure = raw.pause != FALSE,
                          .dry_run = raw.dry_run != FALSE};
     options.debugging.add_environment();
-    options.case_path = raw.case_path.get();
-    options.case_directory = raw.case_directory.get();
-    options.setting_file = raw.setting.get();
-    if (raw.case_deadline > 0)
-        options.case_deadline = std::chrono::seconds(raw.case_deadline);
+    options.nursery = raw.nursery.get();
     return options;
 }
 

@@ -39,11 +39,8 @@ struct Options {
     Debugging debugging;
     RunOptions run;
 
-    // For the runner's own use: be the process of one case.
-    std::string case_path;
-    std::string case_directory;
-    std::string setting_file;
-    std::optional<std::chrono::seconds> case_deadline;
+    /// For the runner's own use: be its nursery, with the setting in this file.
+    std::string nursery;
 
     /// Throws qtest::EnvironmentError naming what it does not understand. `--help` prints and exits.
     static Options parse(int argc, char** argv);

@@ -59,14 +59,6 @@ Json vms_of(const Outcome& outcome)
     return result;
 }
 
-Json strings(const std::vector<std::string>& texts)
-{
-    Json result = Json::array();
-    for (const std::string& text : texts)
-        result.append(text);
-    return result;
-}
-
 } // namespace
 
 Json record_of(const RunFacts& facts, const CaseRun& run, const Outcome& outcome)
@@ -79,8 +71,8 @@ Json record_of(const RunFacts& facts, const CaseRun& run, const Outcome& outcome
                 {"repetition", static_cast<std::int64_t>(run.repetition)},
                 {"run", facts.id},
                 {"summary", info.summary},
-                {"needs", strings(needs)},
-                {"tags", strings(info.tags())},
+                {"needs", Json::array(needs)},
+                {"tags", Json::array(info.tags())},
                 {"deadline_s", static_cast<std::int64_t>(info.deadline.count())},
                 {"ram_mib", static_cast<std::int64_t>(info.ram_mib)},
                 {"result", name_of(outcome.result)},

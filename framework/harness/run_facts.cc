@@ -52,21 +52,15 @@ qtest::Json describe_host()
 
 qtest::Json RunFacts::save() const
 {
-    qtest::Json arguments = qtest::Json::array();
-    for (const std::string& argument : command_line)
-        arguments.append(argument);
-    qtest::Json cases = qtest::Json::array();
-    for (const std::string& path : selected)
-        cases.append(path);
     return {{"id", id},
             {"started", started},
-            {"command_line", arguments},
+            {"command_line", qtest::Json::array(command_line)},
             {"source", describe(setting.source)},
             {"target", describe(setting.target)},
             {"accelerator", setting.accelerator},
             {"machine", setting.machine},
             {"host", host},
-            {"selected", cases},
+            {"selected", qtest::Json::array(selected)},
             {"shard",
              {{"index", static_cast<std::int64_t>(shard.index)}, {"count", static_cast<std::int64_t>(shard.count)}}},
             {"repeat", static_cast<std::int64_t>(repeat)},

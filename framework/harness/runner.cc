@@ -65,7 +65,6 @@ Runner::Runner(RunOptions options, const RunFacts& facts, const KnownTrouble& tr
 {
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     put_before_cases();
-    qtest::write_file(directory_ / "setting.json", facts_.setting.save().dump());
 }
 
 Runner::~Runner() = default;
@@ -83,6 +82,9 @@ Summary Runner::run(Queue& queue)
         return std::find_if(running_.begin(), running_.end(), [](const RunningCase& one) { return one.ended(); });
     };
     reporter_.begin(facts_);
+    const fs::path setting = directory_ / "setting.json";
+    qtest::write_file(setting, facts_.setting.save().dump());
+    nursery_.emplace(loop_, setting, [this](const std::string& text) { reporter_.notice(text); });
     for (start_what_may_run(queue); !running_.empty(); start_what_may_run(queue)) {
         // Each case's own alarm bounds this; only one that is paused for somebody to look at it has none.
         loop_.until([&] { return ended() != running_.end(); }, Deadline::unscaled(std::chrono::hours(24 * 365)),
@@ -92,6 +94,7 @@ Summary Runner::run(Queue& queue)
         finish(*done);
         running_.erase(done);
     }
+    nursery_.reset(); // nothing outlives the cases, however long the report takes to be read
     skip_rest(queue);
     await_removals();
     summary_.seconds = std::chrono::duration<double>(Deadline::Clock::now() - begin).count();
@@ -149,9 +152,8 @@ void Runner::start(const CaseRun& run)
         throw qtest::EnvironmentError(fmt::format("cannot make {}: {}", directory.string(), error.message()));
     const KnownTrouble::Entry* trouble = trouble_of(run.info);
     reporter_.started(run);
-    running_.emplace_back(loop_, reporter_, run,
-                          RunningCase::Terms{directory, directory_ / "setting.json",
-                                             trouble && trouble->deadline ? *trouble->deadline : run.info.deadline});
+    const auto deadline = trouble && trouble->deadline ? *trouble->deadline : run.info.deadline;
+    running_.emplace_back(loop_, reporter_, *nursery_, run, RunningCase::Terms{directory, deadline});
 }
 
 /// Ten times a second: a disk fills fast.
@@ -247,6 +249,7 @@ void Runner::await_removals()
 void Runner::end_leftovers(const RunningCase& running, Outcome& outcome)
 {
     std::set<pid_t> own = helpers_;
+    own.insert(nursery_->pid());
     for (const qtest::Process& removal : removals_)
         own.insert(removal.pid());
     std::vector<std::string> others;

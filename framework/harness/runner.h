@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Runner: runs cases, each in a process of its own (this program again, a child), so that nothing a case does can end
-// or disturb another. The runner is the subreaper of all of them; a case's process that does not report in time is
-// killed, and whatever a case started and did not end is ended with it.
+// Runner: runs cases, each in a process of its own, a child, so that nothing a case does can end or disturb another.
+// The runner is the subreaper of all of them; a case's process that does not report in time is killed, and whatever a
+// case started and did not end is ended with it.
 //
 // SIGINT once: no further case is started, those that run are finished. Twice, or SIGTERM or SIGHUP: they are killed.
 // Either way every case selected is reported, those that were not finished as skipped.
@@ -10,6 +10,7 @@
 
 #include <filesystem>
 #include <list>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -87,6 +88,7 @@ class Runner
     DiskGuard disk_;
     std::set<pid_t> helpers_; // children that are no case's
     qtest::Loop loop_;
+    std::optional<Nursery> nursery_; // while run() runs
     std::list<RunningCase> running_;
     std::list<qtest::Process> removals_; // of scratch directories
     std::size_t started_ = 0;

@@ -3,15 +3,15 @@
 
 #include <sys/wait.h>
 
+#include <cerrno>
 #include <csignal>
+#include <cstring>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
-#include "case.h"
-#include "case_process.h"
 #include "errors.h"
 #include "log_file.h"
-#include "strays.h"
 #include "timeline.h"
 
 namespace fs = std::filesystem;
@@ -41,16 +41,17 @@ std::string last_words(const fs::path& output)
 
 } // namespace
 
-RunningCase::RunningCase(qtest::Loop& loop, Reporter& reporter, const CaseRun& run, Terms terms)
-    : RunningCase(loop, reporter, run, std::move(terms), qtest::SocketPair())
+RunningCase::RunningCase(qtest::Loop& loop, Reporter& reporter, Nursery& nursery, const CaseRun& run, Terms terms)
+    : RunningCase(loop, reporter, nursery, run, std::move(terms), qtest::SocketPair())
 {
 }
 
-RunningCase::RunningCase(qtest::Loop& loop, Reporter& reporter, const CaseRun& run, Terms terms, qtest::SocketPair line)
+RunningCase::RunningCase(qtest::Loop& loop, Reporter& reporter, Nursery& nursery, const CaseRun& run, Terms terms,
+                         qtest::SocketPair line)
     : loop_(loop), reporter_(reporter), run_(run), terms_(std::move(terms)), started_(qtest::epoch_seconds()),
       begin_(Deadline::Clock::now()), splitter_(report_line_limit),
       reports_(loop, std::move(line.ours), {[this](std::string_view bytes) { receive(bytes); }, {}}),
-      process_(loop, spec(std::move(line.theirs)))
+      process_(loop, make_process(nursery, line.theirs.get()))
 {
     process_.on_exit([this](const qtest::ExitStatus&) { end_ = Deadline::Clock::now(); });
     set_alarm(Deadline::in(terms_.deadline).total() + grace);
@@ -64,19 +65,16 @@ void RunningCase::set_alarm(std::chrono::milliseconds until)
     });
 }
 
-qtest::Process::Spec RunningCase::spec(qtest::UniqueFd reports) const
+pid_t RunningCase::make_process(Nursery& nursery, int reports) const
 {
-    const std::string self = fs::read_symlink("/proc/self/exe");
-    qtest::Process::Spec spec{.arguments = {self, "--run-case", run_.info.path, "--case-directory", terms_.directory,
-                                            "--setting", terms_.setting, "--timeout-multiplier",
-                                            fmt::format("{}", Deadline::scale()), "--case-deadline",
-                                            std::to_string(terms_.deadline.count())},
-                              // With QTEST_LOG, as for QEMU's own tests, it is shown.
-                              .output = g_getenv("QTEST_LOG") ? fs::path() : terms_.directory / "case.output",
-                              .environment = {{case_variable, terms_.directory}, {path_variable, run_.info.path}},
-                              .limits = {{RLIMIT_FSIZE, file_limit(run_.info)}}};
-    spec.fds.emplace_back(std::move(reports), report_fd);
-    return spec;
+    const fs::path output = terms_.directory / "case.output";
+    // With QTEST_LOG, as for QEMU's own tests, it is shown.
+    const qtest::UniqueFd file(g_getenv("QTEST_LOG")
+                                   ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
+                                   : open(output.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+    if (!file)
+        throw qtest::EnvironmentError(fmt::format("cannot write {}: {}", output.string(), std::strerror(errno)));
+    return nursery.make_process({run_.info.path, terms_.directory, terms_.deadline}, reports, file.get());
 }
 
 void RunningCase::kill(const std::string& reason)

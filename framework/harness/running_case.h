@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// RunningCase: one case under way: its process (this program again, a child), what that has reported so far, and the
+// RunningCase: one case under way: its process (a child that the nursery made), what that has reported so far, and the
 // alarm that kills it when it overstays its deadline.
 #pragma once
 
@@ -10,6 +10,7 @@
 
 #include "channel.h"
 #include "line_splitter.h"
+#include "nursery.h"
 #include "process.h"
 #include "reporter.h"
 
@@ -21,12 +22,11 @@ class RunningCase
   public:
     struct Terms {
         std::filesystem::path directory; // its scratch directory, empty
-        std::filesystem::path setting;   // the file that holds the run's setting
         std::chrono::seconds deadline;   // before stretching
     };
 
     /// Throws qtest::EnvironmentError when the process cannot be started. Phases are told to the reporter as they come.
-    RunningCase(qtest::Loop& loop, Reporter& reporter, const CaseRun& run, Terms terms);
+    RunningCase(qtest::Loop& loop, Reporter& reporter, Nursery& nursery, const CaseRun& run, Terms terms);
     RunningCase(const RunningCase&) = delete;
     RunningCase& operator=(const RunningCase&) = delete;
     ~RunningCase() = default;
@@ -48,9 +48,10 @@ class RunningCase
     Outcome outcome() const;
 
   private:
-    RunningCase(qtest::Loop& loop, Reporter& reporter, const CaseRun& run, Terms terms, qtest::SocketPair line);
+    RunningCase(qtest::Loop& loop, Reporter& reporter, Nursery& nursery, const CaseRun& run, Terms terms,
+                qtest::SocketPair line);
 
-    qtest::Process::Spec spec(qtest::UniqueFd reports) const;
+    pid_t make_process(Nursery& nursery, int reports) const;
     void set_alarm(std::chrono::milliseconds until);
     void receive(std::string_view bytes);
     void report(const qtest::Json& message);

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "errors.h"
@@ -127,6 +128,35 @@ void look_for_stress(Case& test)
     test.check(found == 2, "expected 2 processes named stress, seen " + std::to_string(found));
 }
 
+/// What a case may count on in its process.
+void look_at_own_process(Case& test)
+{
+    int death_signal = 0;
+    prctl(PR_GET_PDEATHSIG, &death_signal);
+    test.check(death_signal == SIGKILL, "expected to die with the runner");
+    test.check(getpgrp() == getpid(), "expected a process group of its own");
+    test.check(getpriority(PRIO_PROCESS, 0) >= 0 && getpriority(PRIO_PROCESS, static_cast<id_t>(getppid())) <= 0,
+               "expected the usual priority, and the runner's not behind it");
+    const std::string path = "MIGRATION_TEST_PATH=" + test.info().path;
+    test.check(std::getenv("MIGRATION_TEST_PATH") == test.info().path, "expected " + path + " in the environment");
+    const std::string shown = qtest::read_file("/proc/self/environ");
+    test.check(shown.find('\0' + path + '\0') != std::string::npos, "expected " + path + " in the process list");
+    const auto opened = [](int fd) {
+        std::error_code closed;
+        return fs::read_symlink("/proc/self/fd/" + std::to_string(fd), closed).string();
+    };
+    test.check(opened(STDIN_FILENO) == "/dev/null", "expected nothing to read, saw " + opened(STDIN_FILENO));
+    const std::string output = test.directory() / "case.output";
+    for (const int fd : {STDOUT_FILENO, STDERR_FILENO})
+        test.check(opened(fd) == output, "expected to print to " + output + ", saw " + opened(fd));
+    for (int fd = 4; fd < 1000; fd++)
+        test.check(opened(fd).empty() || opened(fd) == "anon_inode:[eventfd]", // the loop's
+                   "expected no descriptor " + std::to_string(fd) + ", saw " + opened(fd));
+    rlimit files{};
+    getrlimit(RLIMIT_FSIZE, &files);
+    test.check(files.rlim_cur <= harness::file_limit(test.info()), "expected a limit to what a file may have");
+}
+
 /// One MiB a file, 125 MiB a second.
 void fill_disk(Case& test)
 {
@@ -195,6 +225,7 @@ int main(int argc, char** argv)
     add(registry, "nap", nap);
     add(registry, "third_time", third_time);
     add(registry, "look_for_stress", look_for_stress);
+    add(registry, "look_at_own_process", look_at_own_process);
     add(registry, "fill_disk", fill_disk);
     add(registry, "write_a_little", write_a_little);
     registry.add({.path = "/broken/huge", .summary = "huge", .run = [](Case&) {}, .ram_mib = 2'000'000'000});

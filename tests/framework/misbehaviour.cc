@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <sstream>
 #include <string_view>
 
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include "case.h"
 #include "case_process.h"
 #include "errors.h"
+#include "log_file.h"
 
 namespace
 {
@@ -99,6 +101,23 @@ void fork_200()
     }
 }
 
+/// Sends the signal to what makes the cases' processes: the runner's other child that was started as this one was.
+void signal_nursery(int signal)
+{
+    const auto command_line = [](const std::string& pid) { return qtest::read_file("/proc/" + pid + "/cmdline"); };
+    const std::string runner = std::to_string(getppid());
+    std::istringstream children(qtest::read_file("/proc/" + runner + "/task/" + runner + "/children"));
+    int found = 0;
+    for (std::string pid; children >> pid;) {
+        if (std::stol(pid) != getpid() && command_line(pid) == command_line("self")) {
+            kill(static_cast<pid_t>(std::stol(pid)), signal);
+            found++;
+        }
+    }
+    if (found != 1)
+        throw qtest::TestFailure(fmt::format("expected one nursery, saw {}", found));
+}
+
 void add(harness::Registry& registry, const char* name, std::function<void(Case&)> run,
          std::chrono::seconds deadline = 20s)
 {
@@ -166,6 +185,8 @@ void add_leaks(harness::Registry& registry)
         if (fork() == 0)
             become_unmarked(test);
     });
+    add(registry, "kill_nursery", [](Case&) { signal_nursery(SIGKILL); });
+    add(registry, "stop_nursery", [](Case&) { signal_nursery(SIGSTOP); });
     add(registry, "fork_200", [](Case&) { fork_200(); });
 }
 

@@ -204,6 +204,24 @@ TEST_F(RunnerTest, AKilledRunnerLeavesNothing)
     expect_nothing_left();
 }
 
+TEST_F(RunnerTest, TheProcessOfACaseIsAsItMayCountOn)
+{
+    const Run passed = run_case("look_at_own_process");
+    EXPECT_EQ(passed.status, ExitStatus::exited(0)) << passed.output;
+}
+
+TEST_F(RunnerTest, WhatMakesTheCasesProcessesIsStartedAgainWhenACaseKillsOrStopsIt)
+{
+    for (const char* harm : {"/broken/kill_nursery", "/broken/stop_nursery"}) {
+        const Run passed = run({"--tap", "-j1", "--timeout-multiplier", "0.2", "--repeat", "2", "-p", harm});
+        EXPECT_EQ(passed.status, ExitStatus::exited(0)) << passed.output;
+        EXPECT_NE(passed.output.find("the process that makes the cases' processes is gone or silent"),
+                  std::string::npos)
+            << passed.output;
+        expect_nothing_left();
+    }
+}
+
 TEST_F(RunnerTest, UnfitArgumentsAreRefusedInOneLine)
 {
     expect_refused(run({"-p", "/broken/pas"}),

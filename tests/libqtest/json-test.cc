@@ -92,6 +92,13 @@ TEST(Json, AChangeToACopyIsNotSeenInTheOriginal)
     EXPECT_EQ(list.dump(), "[1, 2]");
 }
 
+TEST(Json, AListOfStringsIsAnArrayOfThem)
+{
+    const std::vector<std::string> strings{"b", "a b", ""};
+    EXPECT_EQ(Json::array(strings).dump(), R"(["b", "a b", ""])");
+    EXPECT_EQ(Json::array(std::vector<std::string>()).dump(), "[]");
+}
+
 TEST(Json, PrintsSortedAndWithoutEscapedSlashes)
 {
     EXPECT_EQ(Json::parse(R"({"b": "x/y\n", "a": [], "c": {}, "d": 0.5})").dump(),

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 
 #include "errors.h"
 #include "log_file.h"
@@ -46,6 +47,23 @@ TEST_F(ProcessTest, ItsEndIsToldAsStatusOrSignal)
     Process sleeper = start({"sleep", "1000"});
     sleeper.send_signal(SIGTERM);
     EXPECT_EQ(sleeper.wait(Deadline::in(10s), "the end").text(), "was killed by signal 15 (Terminated)");
+}
+
+TEST_F(ProcessTest, AChildMadeOtherwiseIsTakenOver)
+{
+    const auto take_over = [&](pid_t parent) {
+        const pid_t child = fork();
+        if (child == 0) {
+            Process::settle(parent, {{RLIMIT_NOFILE, 50}});
+            int death_signal = 0;
+            prctl(PR_GET_PDEATHSIG, &death_signal);
+            _exit(getpgrp() == getpid() && death_signal == SIGKILL && sysconf(_SC_OPEN_MAX) == 50 ? 42 : 1);
+        }
+        return Process(loop_, child);
+    };
+    EXPECT_EQ(take_over(getpid()).wait(Deadline::in(10s), "the end"), ExitStatus::exited(42));
+    // It must not live on when its parent has died before it settled.
+    EXPECT_EQ(take_over(getppid()).wait(Deadline::in(10s), "the end"), ExitStatus::exited(127));
 }
 
 TEST_F(ProcessTest, ItGetsItsDescriptorsDirectoryAndEnvironmentAndNothingElse)
