@@ -37,9 +37,9 @@ std::vector<std::string> statuses(Vm& vm, EventLog::Mark since)
     return result;
 }
 
-std::string write_rom(const harness::Case& test)
+std::string write_rom(const harness::Case& test, const guest::Options& options)
 {
-    const auto image = guest::x86_image();
+    const auto image = guest::x86_image(options);
     const std::string path = test.directory() / "guest.rom";
     qtest::write_file(path, {reinterpret_cast<const char*>(image.data()), image.size()});
     return path;
@@ -48,7 +48,8 @@ std::string write_rom(const harness::Case& test)
 } // namespace
 
 MigrationPair::MigrationPair(harness::Case& test, Options options)
-    : test_(test), options_(std::move(options)), rom_((test.phase("start source and target"), write_rom(test))),
+    : test_(test), options_(std::move(options)),
+      rom_((test.phase("start source and target"), write_rom(test, options_.guest))),
       source_(test, test.start_machine("source", test.setting().source.binary, arguments("source", false)),
               std::size_t(options_.ram_mib) << 20),
       target_(test, test.start_machine("target", test.setting().target.binary, arguments("target", true)),

@@ -26,6 +26,8 @@ class MigrationPair
         /// stopped.
         bool target_starts_stopped = true;
         unsigned ram_mib = 64;
+        /// What the guest is to do besides its passes.
+        guest::Options guest = {};
         /// Called once both sides are up and set, before the guest is waited for.
         std::function<void(MigrationPair&)> before = {};
         /// Called once the migration has completed and source and target were found to be the same guest, both still
