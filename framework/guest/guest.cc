@@ -221,6 +221,19 @@ std::optional<Damage> find_damage_in_notes(const Notes& notes, std::uint64_t ram
                     notes.test_end, notes.suspended, notes.woken, suspension ? "" : ", which cannot be")};
 }
 
+/// The page in which CPUs count: theirs is the first word of a slot and the last three, where an interrupt pushes. The
+/// boot CPU's slot is zero.
+Page counters(const std::uint8_t* seen)
+{
+    constexpr std::size_t slot_words = GUEST_COUNTER_SIZE / 4;
+    Page content{};
+    for (std::size_t word = slot_words; word < words; word++) {
+        if (word % slot_words == 0 || word % slot_words >= slot_words - 3)
+            std::memcpy(&content[word], seen + 4 * word, sizeof content[word]);
+    }
+    return content;
+}
+
 Damage describe(std::uint64_t page, const std::uint8_t* expected, const std::uint8_t* seen, const Position& position)
 {
     const auto offset = static_cast<std::size_t>(std::mismatch(expected, expected + GUEST_PAGE, seen).first - expected);
@@ -267,6 +280,7 @@ std::optional<Damage> find_damage(const ReadRam& read_ram, std::uint64_t ram_siz
         const std::uint64_t page = address / GUEST_PAGE;
         const std::uint8_t* seen = buffer.data() + in_buffer;
         const Page expected = address == GUEST_INFO       ? page_of_notes
+                              : address == GUEST_COUNTERS ? counters(seen)
                               : address < low_ram_end     ? Page{}
                               : address >= notes.test_end ? filled.page(page)
                               : address < position.page   ? now.page(page)

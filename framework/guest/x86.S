@@ -13,6 +13,9 @@
  * Asked to, it suspends to RAM (ACPI S3) once. Waking resets the machine and leaves RAM, so it begins again at the reset
  * vector; by its notes it knows that it was suspended, and goes on with the next pass.
  *
+ * All this is the boot CPU's. Every other CPU counts its local APIC's timer in a slot of its own, and sleeps in between, so
+ * that it costs the boot CPU nothing.
+ *
  * Few instructions a page: where KVM has to emulate 32-bit protected mode, each costs about a microsecond. String
  * instructions do not help: TCG needs 20 ns for each of their rounds. RAM is filled by 16-byte stores for both their sakes.
  */
@@ -39,6 +42,28 @@
         offset = offset + 4
         .endr
         .endm
+/* The local APIC (Intel SDM volume 3, "Advanced programmable interrupt controller"), here divided by 1 into the 1 GHz that
+ * QEMU and KVM both run its timer at. */
+#define APIC_ID 0xfee00020
+#define APIC_EOI 0xfee000b0
+#define APIC_SVR 0xfee000f0
+#define APIC_ICR 0xfee00300
+#define APIC_LVT_TIMER 0xfee00320
+#define APIC_TIMER_COUNT 0xfee00380
+#define APIC_TIMER_DIVIDE 0xfee003e0
+#define APIC_ENABLE 0x1ff
+#define APIC_PERIODIC (1 << 17)
+#define APIC_DIVIDE_BY_1 0xb
+#define APIC_OTHERS_INIT 0xc4500
+#define APIC_OTHERS_START(vector) (0xc4600 | (vector))
+#define TIMER_TICK 1000000
+#define TIMER_VECTOR 32
+
+/* Other CPUs are started in real mode at a page below 1 MiB, given by its number. The last 64 KiB there show the ROM, so that
+ * no RAM is needed for it. */
+#define CPU_START 0xf000
+#define CPU_START_VECTOR 0xff
+
         .macro  print character
         movw    $SERIAL_PORT, %dx
         movb    $\character, %al
@@ -151,6 +176,10 @@ filled:
         movl    %edx, (GUEST_INFO_SCRATCH + \word)
         .endr
 
+start_cpus:
+        movl    $APIC_OTHERS_INIT, APIC_ICR
+        movl    $APIC_OTHERS_START(CPU_START_VECTOR), APIC_ICR
+        movl    $APIC_OTHERS_START(CPU_START_VECTOR), APIC_ICR
 next_pass:
         movl    %ebx, %edx
         andl    $1, %edx
@@ -229,7 +258,42 @@ wake:
         movl    GUEST_INFO_SUSPENDED, %ebx
         movl    %ebx, GUEST_INFO_WOKEN
         print   'W'
-        jmp     next_pass
+        jmp     start_cpus
+
+cpu32:
+        movw    $0x10, %ax
+        movw    %ax, %ds
+        movw    %ax, %ss
+        movl    APIC_ID, %edi
+        shrl    $24, %edi
+        cmpl    $GUEST_CPUS, %edi
+        jae     asleep
+        shll    $GUEST_COUNTER_SHIFT, %edi
+        addl    $GUEST_COUNTERS, %edi
+        leal    GUEST_COUNTER_SIZE(%edi), %esp  /* its stack: three words for an interrupt */
+        movl    $APIC_ENABLE, APIC_SVR
+        movl    $APIC_DIVIDE_BY_1, APIC_TIMER_DIVIDE
+        movl    $(APIC_PERIODIC | TIMER_VECTOR), APIC_LVT_TIMER
+        movl    $TIMER_TICK, APIC_TIMER_COUNT
+        sti
+cpu_counts:
+        hlt
+        incl    (%edi)
+        jmp     cpu_counts
+tick:
+        movl    $0, APIC_EOI
+        iretl
+
+        .code16
+        .org    CPU_START
+cpu16:
+        cli
+        lgdtl   %cs:(gdt_pointer - start32 - CPU_START)
+        lidtl   %cs:(idt_pointer - start32 - CPU_START)
+        movl    %cr0, %eax
+        orb     $1, %al
+        movl    %eax, %cr0
+        ljmpl   $0x08, $cpu32
 
         /* Accessed bits are set: under KVM the processor cannot set them in a ROM. */
         .balign 8
@@ -240,6 +304,14 @@ gdt:
 gdt_pointer:
         .word   . - gdt - 1
         .long   gdt
+
+        .balign 8
+idt:
+        .fill   TIMER_VECTOR, 8, 0
+        .word   tick - start32, 0x08, 0x8e00, GUEST_ROM_BASE >> 16
+idt_pointer:
+        .word   . - idt - 1
+        .long   idt
 
         /* What guest::x86_image() may be asked to change. */
         .org    GUEST_ROM_SUSPEND_AFTER

@@ -28,6 +28,13 @@
 #define GUEST_SPARE 0x2000
 #define GUEST_SPARE_END 0x4000
 
+/* A page of slots, one for each CPU by its APIC ID. All but the boot CPU, 0, count in the first word of theirs and push
+ * to the last three; the rest stays zero. CPUs from GUEST_CPUS on do nothing. */
+#define GUEST_COUNTERS 0x5000
+#define GUEST_COUNTER_SHIFT 6
+#define GUEST_COUNTER_SIZE (1 << GUEST_COUNTER_SHIFT)
+#define GUEST_CPUS (GUEST_PAGE / GUEST_COUNTER_SIZE)
+
 #define GUEST_RAM_START 0x100000
 #define GUEST_PAGE 4096
 

@@ -119,6 +119,19 @@ TEST(GuestPattern, PagesForCasesToChangeAreNotLookedAt)
     EXPECT_NE(ram.damage({200, 0x300000}), "none");
 }
 
+TEST(GuestPattern, CountersAndTheWordsAnInterruptPushesAreFreeForOtherCpusOnly)
+{
+    static_assert(guest::counter_address(GUEST_CPUS) == GUEST_COUNTERS + GUEST_PAGE);
+    Ram ram(200, 0x300000);
+    for (const unsigned cpu : {0U, 1U, GUEST_CPUS - 1U})
+        for (unsigned word = 0; word < 16; word++) {
+            auto& written = ram.word(guest::counter_address(cpu) + 4 * word);
+            written = 1;
+            EXPECT_EQ(ram.damage({200, 0x300000}) == "none", cpu > 0 && (word == 0 || word > 12)) << cpu << " " << word;
+            written = 0;
+        }
+}
+
 TEST(GuestPattern, APageIsKnownByItself)
 {
     Ram ram(200, 0x300000);

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The guest on real QEMUs: each at hand, pc and q35. What it does only when asked to: suspend to RAM, go on when woken.
+// The guest on real QEMUs: each at hand, pc and q35. What it does only when asked to: suspend to RAM and go on when
+// woken, and count on other CPUs.
+#include <array>
 #include <filesystem>
 #include <tuple>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
+#include "errors.h"
 #include "guest.h"
 #include "machine.h"
 #include "qemu_binary.h"
@@ -99,6 +103,45 @@ class GuestOnQemu : public testing::TestWithParam<std::tuple<std::string, std::s
         EXPECT_EQ(machine.console().since(since).find_first_not_of("WB"), std::string::npos);
     }
 
+    /// Both sides have completed when it returns.
+    void migrate(Machine& source, Machine& target)
+    {
+        for (Machine* side : {&source, &target})
+            side->qmp().execute("migrate-set-capabilities",
+                                {{"capabilities", Json::array({Json{{"capability", "events"}, {"state", true}}})}});
+        const std::string uri = "unix:" + (directory_ / "channel").string();
+        target.qmp().execute("migrate-incoming", {{"uri", uri}});
+        source.qmp().execute("migrate", {{"uri", uri}});
+        for (Machine* side : {&target, &source})
+            side->qmp().wait_event("MIGRATION", {{"status", "completed"}}, 0, Deadline::in(20s));
+    }
+
+    using Counters = std::array<std::uint32_t, 4>;
+    /// Of the boot CPU, which does not count, and of three others.
+    Counters counters(Machine& machine)
+    {
+        Counters now;
+        for (unsigned cpu = 0; cpu < now.size(); cpu++)
+            now[cpu] = machine.qtest().readl(guest::counter_address(cpu));
+        return now;
+    }
+    /// Returns when each of the others has counted beyond `since`.
+    void await_counting(Machine& machine, const Counters& since)
+    {
+        const auto further = [&](const Counters& now) {
+            return now[1] > since[1] && now[2] > since[2] && now[3] > since[3];
+        };
+        const auto deadline = Deadline::in(20s);
+        for (Console::Mark printed = machine.console().mark(); !further(counters(machine));) {
+            machine.console().wait("B", printed, deadline);
+            printed = machine.console().mark();
+            if (deadline.passed())
+                throw qtest::Timeout(fmt::format("{}: not every CPU counts: {} before, {} now", machine.name(),
+                                                 fmt::join(since, ", "), fmt::join(counters(machine), ", ")));
+        }
+        EXPECT_EQ(counters(machine)[0], 0U);
+    }
+
     qtest::Loop loop_;
     fs::path directory_;
 };
@@ -126,7 +169,7 @@ TEST_P(GuestOnQemu, RamIsKnownWhereverAWakingGuestIsStopped)
     end(*machine);
 }
 
-TEST_P(GuestOnQemu, DoesNotSuspendUnlessAsked)
+TEST_P(GuestOnQemu, IsOneCpuThatDoesNotSuspendUnlessAsked)
 {
     const auto machine = start("vm", {});
     machine->console().wait("BBBBBB", 0, Deadline::in(20s));
@@ -134,6 +177,7 @@ TEST_P(GuestOnQemu, DoesNotSuspendUnlessAsked)
     EXPECT_EQ(machine->console().since(0).find_first_not_of('B', 1), std::string::npos);
     EXPECT_EQ(machine->qtest().readl(GUEST_INFO_SUSPENDED), 0U);
     EXPECT_EQ(machine->qmp().events().count("SUSPEND", {}, 0), 0U);
+    EXPECT_EQ(machine->qtest().read(GUEST_COUNTERS, GUEST_PAGE), std::vector<std::uint8_t>(GUEST_PAGE));
     expect_ram_right(*machine);
     end(*machine);
 }
@@ -143,14 +187,7 @@ TEST_P(GuestOnQemu, ASuspendedGuestGoesOnWhereItWasMigratedTo)
     const auto source = start("source", {.suspend_after_pass = 5});
     const auto target = start("target", {.suspend_after_pass = 5}, {"-incoming", "defer"});
     await_suspension(*source, 5);
-    for (Machine* side : {&*source, &*target})
-        side->qmp().execute("migrate-set-capabilities",
-                            {{"capabilities", Json::array({Json{{"capability", "events"}, {"state", true}}})}});
-    const std::string uri = "unix:" + (directory_ / "channel").string();
-    target->qmp().execute("migrate-incoming", {{"uri", uri}});
-    source->qmp().execute("migrate", {{"uri", uri}});
-    for (Machine* side : {&*target, &*source})
-        side->qmp().wait_event("MIGRATION", {{"status", "completed"}}, 0, Deadline::in(20s));
+    migrate(*source, *target);
     EXPECT_EQ(position(*source).pass, 5U);
     expect_ram_right(*source);
     if (source->qmp().greeting().at("QMP/version/qemu/major").as_int() < 9) {
@@ -168,6 +205,42 @@ TEST_P(GuestOnQemu, ASuspendedGuestGoesOnWhereItWasMigratedTo)
     }
     end(*source);
     end(*target);
+}
+
+TEST_P(GuestOnQemu, OtherCpusCountAndGoOnWhereTheyWereMigratedTo)
+{
+    const auto source = start("source", {}, {"-smp", "4"});
+    const auto target = start("target", {}, {"-smp", "4", "-S", "-incoming", "defer"});
+    await_counting(*source, {});
+    stop(*source);
+    migrate(*source, *target);
+    const Counters arrived = counters(*target);
+    EXPECT_EQ(arrived, counters(*source));
+    std::vector<std::uint8_t> expected(ram_size);
+    std::vector<std::uint8_t> seen(ram_size);
+    migration::ram_reader (*source)(0, expected);
+    migration::ram_reader (*target)(0, seen);
+    EXPECT_TRUE(expected == seen);
+    EXPECT_EQ(source->qmp().hmp("info registers -a"), target->qmp().hmp("info registers -a"));
+    expect_ram_right(*target);
+    target->qmp().execute("cont");
+    await_counting(*target, arrived);
+    stop(*target);
+    expect_ram_right(*target);
+    end(*source);
+    end(*target);
+}
+
+TEST_P(GuestOnQemu, OtherCpusGoOnAfterWaking)
+{
+    const auto machine = start("vm", {.suspend_after_pass = 40}, {"-smp", "4"});
+    await_suspension(*machine, 40);
+    const Counters suspended = counters(*machine);
+    const auto since = machine->console().mark();
+    wake(*machine);
+    await_counting(*machine, suspended);
+    expect_progress(*machine, 40, since);
+    end(*machine);
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, GuestOnQemu,
