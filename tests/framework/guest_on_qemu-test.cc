@@ -132,12 +132,16 @@ class GuestOnQemu : public testing::TestWithParam<std::tuple<std::string, std::s
             return now[1] > since[1] && now[2] > since[2] && now[3] > since[3];
         };
         const auto deadline = Deadline::in(20s);
-        for (Console::Mark printed = machine.console().mark(); !further(counters(machine));) {
-            machine.console().wait("B", printed, deadline);
-            printed = machine.console().mark();
-            if (deadline.passed())
-                throw qtest::Timeout(fmt::format("{}: not every CPU counts: {} before, {} now", machine.name(),
-                                                 fmt::join(since, ", "), fmt::join(counters(machine), ", ")));
+        try {
+            // No event tells of counting: the boot CPU's signs of life are the occasions to ask.
+            for (Console::Mark printed = machine.console().mark(); !further(counters(machine));) {
+                machine.console().wait("B", printed, deadline);
+                printed = machine.console().mark();
+            }
+        } catch (const qtest::Timeout& timed_out) {
+            throw qtest::Timeout(fmt::format("{}: not every CPU counts: {} before, {} now; {}", machine.name(),
+                                             fmt::join(since, ", "), fmt::join(counters(machine), ", "),
+                                             timed_out.what()));
         }
         EXPECT_EQ(counters(machine)[0], 0U);
     }
