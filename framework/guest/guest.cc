@@ -120,7 +120,13 @@ std::string origin(const std::uint8_t* seen, std::uint64_t page, const Position&
 
 } // namespace
 
-std::span<const std::uint8_t> x86_image() { return x86_rom; }
+std::vector<std::uint8_t> x86_image(const Options& options)
+{
+    std::vector<std::uint8_t> image(std::begin(x86_rom), std::end(x86_rom));
+    for (std::size_t byte = 0; byte < 4; byte++)
+        image[GUEST_ROM_SUSPEND_AFTER + byte] = static_cast<std::uint8_t>(options.suspend_after_pass >> 8 * byte);
+    return image;
+}
 
 namespace
 {
@@ -171,10 +177,32 @@ struct Notes {
     std::uint32_t pass;
     std::uint32_t ram_end;
     std::uint32_t test_end;
+    std::uint32_t suspended;
+    std::uint32_t woken;
 };
 static_assert(GUEST_INFO_PASS == GUEST_INFO + offsetof(Notes, pass));
 static_assert(GUEST_INFO_RAM_END == GUEST_INFO + offsetof(Notes, ram_end));
 static_assert(GUEST_INFO_TEST_END == GUEST_INFO + offsetof(Notes, test_end));
+static_assert(GUEST_INFO_SUSPENDED == GUEST_INFO + offsetof(Notes, suspended));
+static_assert(GUEST_INFO_WOKEN == GUEST_INFO + offsetof(Notes, woken));
+
+Notes read_notes(const ReadRam& read_ram)
+{
+    Notes notes;
+    read_ram(GUEST_INFO, {reinterpret_cast<std::uint8_t*>(&notes), sizeof notes});
+    return notes;
+}
+
+/// Whether what is noted of a suspension is possible there: it comes between two passes, and no pass follows unless the
+/// guest has woken.
+bool suspension_is_right(const Notes& notes, const Position& position)
+{
+    if (notes.suspended == 0)
+        return notes.woken == 0;
+    const bool there = position.pass == notes.suspended && position.page >= notes.test_end;
+    const bool woken = notes.woken == notes.suspended;
+    return there ? woken || notes.woken == 0 : woken && position.pass > notes.suspended;
+}
 
 std::optional<Damage> find_damage_in_notes(const Notes& notes, std::uint64_t ram_size, const Position& position)
 {
@@ -182,14 +210,28 @@ std::optional<Damage> find_damage_in_notes(const Notes& notes, std::uint64_t ram
     const bool pass_noted = notes.pass == position.pass || (between_passes && notes.pass == position.pass + 1);
     const bool test_range =
         notes.test_end % GUEST_PAGE == 0 && notes.test_end > ram_size / 2 && notes.test_end < ram_size;
-    if (notes.magic == GUEST_MAGIC && pass_noted && notes.ram_end == ram_size && test_range)
+    const bool suspension = suspension_is_right(notes, position);
+    if (notes.magic == GUEST_MAGIC && pass_noted && notes.ram_end == ram_size && test_range && suspension)
         return std::nullopt;
     return Damage{
         GUEST_INFO,
         fmt::format("the guest's notes at 0x{:x}: expected magic {:08x}, pass {}, RAM end 0x{:x}; seen {:08x}, {}, "
-                    "0x{:x}, test range to 0x{:x}",
+                    "0x{:x}, test range to 0x{:x}, suspended after pass {}, woken after {}{}",
                     GUEST_INFO, GUEST_MAGIC, position.pass, ram_size, notes.magic, notes.pass, notes.ram_end,
-                    notes.test_end)};
+                    notes.test_end, notes.suspended, notes.woken, suspension ? "" : ", which cannot be")};
+}
+
+/// The page in which CPUs count: theirs is the first word of a slot and the last three, where an interrupt pushes. The
+/// boot CPU's slot is zero.
+Page counters(const std::uint8_t* seen)
+{
+    constexpr std::size_t slot_words = GUEST_COUNTER_SIZE / 4;
+    Page content{};
+    for (std::size_t word = slot_words; word < words; word++) {
+        if (word % slot_words == 0 || word % slot_words >= slot_words - 3)
+            std::memcpy(&content[word], seen + 4 * word, sizeof content[word]);
+    }
+    return content;
 }
 
 Damage describe(std::uint64_t page, const std::uint8_t* expected, const std::uint8_t* seen, const Position& position)
@@ -204,10 +246,18 @@ Damage describe(std::uint64_t page, const std::uint8_t* expected, const std::uin
 
 } // namespace
 
+Position find_position(const std::string& info_registers, const ReadRam& read_ram)
+{
+    const Notes notes = read_notes(read_ram);
+    const bool waking = notes.magic == GUEST_MAGIC && notes.suspended != 0 && notes.woken == 0;
+    if (waking && value_of(info_registers, "EBX") == 0U)
+        return {notes.suspended, notes.test_end};
+    return parse_position(info_registers);
+}
+
 std::optional<Damage> find_damage(const ReadRam& read_ram, std::uint64_t ram_size, const Position& position)
 {
-    Notes notes;
-    read_ram(GUEST_INFO, {reinterpret_cast<std::uint8_t*>(&notes), sizeof notes});
+    const Notes notes = read_notes(read_ram);
     std::optional<Damage> damage = find_damage_in_notes(notes, ram_size, position);
     if (damage)
         return damage;
@@ -230,6 +280,7 @@ std::optional<Damage> find_damage(const ReadRam& read_ram, std::uint64_t ram_siz
         const std::uint64_t page = address / GUEST_PAGE;
         const std::uint8_t* seen = buffer.data() + in_buffer;
         const Page expected = address == GUEST_INFO       ? page_of_notes
+                              : address == GUEST_COUNTERS ? counters(seen)
                               : address < low_ram_end     ? Page{}
                               : address >= notes.test_end ? filled.page(page)
                               : address < position.page   ? now.page(page)

@@ -9,18 +9,31 @@
 #define GUEST_ROM_SIZE 0x10000
 #define GUEST_ROM_BASE 0xffff0000
 
-/* In low RAM, a page of its own: four 32-bit words that last, and room to make 16 bytes in. */
+/* In the ROM: the pass after which the guest suspends to RAM, once; 0 for never. */
+#define GUEST_ROM_SUSPEND_AFTER (GUEST_ROM_SIZE - 0x60)
+
+/* In low RAM, a page of its own: six 32-bit words that last, and room to make 16 bytes in. SUSPENDED is the pass after
+ * which the guest suspended, WOKEN the same once it goes on; both are 0 before. */
 #define GUEST_INFO 0x1000
 #define GUEST_INFO_MAGIC 0x1000
 #define GUEST_INFO_PASS 0x1004
 #define GUEST_INFO_RAM_END 0x1008
 #define GUEST_INFO_TEST_END 0x100c
-#define GUEST_INFO_SCRATCH 0x1010
+#define GUEST_INFO_SUSPENDED 0x1010
+#define GUEST_INFO_WOKEN 0x1014
+#define GUEST_INFO_SCRATCH 0x1020
 #define GUEST_MAGIC 0x5453494d
 
 /* Two pages that the guest never touches, for cases to change from outside. The rest of RAM below 1 MiB stays zero. */
 #define GUEST_SPARE 0x2000
 #define GUEST_SPARE_END 0x4000
+
+/* A page of slots, one for each CPU by its APIC ID. All but the boot CPU, 0, count in the first word of theirs and push
+ * to the last three; the rest stays zero. CPUs from GUEST_CPUS on do nothing. */
+#define GUEST_COUNTERS 0x5000
+#define GUEST_COUNTER_SHIFT 6
+#define GUEST_COUNTER_SIZE (1 << GUEST_COUNTER_SHIFT)
+#define GUEST_CPUS (GUEST_PAGE / GUEST_COUNTER_SIZE)
 
 #define GUEST_RAM_START 0x100000
 #define GUEST_PAGE 4096

@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "guest.h"
 #include "log_file.h"
 
 namespace migration
@@ -15,9 +14,9 @@ namespace
 {
 
 /// The same file for every VM of the case.
-std::string write_rom(const harness::Case& test)
+std::string write_rom(const harness::Case& test, const guest::Options& options)
 {
-    const auto image = guest::x86_image();
+    const auto image = guest::x86_image(options);
     const std::string path = test.directory() / "guest.rom";
     qtest::write_file(path, {reinterpret_cast<const char*>(image.data()), image.size()});
     return path;
@@ -56,7 +55,7 @@ std::vector<std::string> arguments_of(const harness::Case& test, const std::stri
                                  "-machine", setting.machine + (ram.empty() ? "" : ",memory-backend=ram"),
                                  "-accel",   setting.accelerator,
                                  "-m",       fmt::format("{}M", launch.ram_mib),
-                                 "-bios",    write_rom(test)};
+                                 "-bios",    write_rom(test, launch.guest)};
     if (!ram.empty())
         all.insert(all.end(), {"-object", ram});
     if (launch.cpus > 1)

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "case.h"
+#include "guest.h"
 
 namespace migration
 {
@@ -28,6 +29,8 @@ struct Launch {
     Memory memory = Memory::anonymous;
     unsigned ram_mib = 64;
     unsigned cpus = 1;
+    /// What the guest is to do besides its passes.
+    guest::Options guest = {};
 };
 
 /// The command line of the VM called `name`, without what a target adds. The guest's firmware is written into the

@@ -14,6 +14,23 @@
 namespace migration
 {
 
+guest::ReadRam ram_reader(qtest::Machine& machine)
+{
+    const std::string answer = machine.qmp().hmp("gpa2hva 0");
+    // "Host virtual address for 0x0 (pc.ram) is 0x7f1e17e00000"
+    const std::size_t at = answer.rfind("is 0x");
+    if (at == std::string::npos)
+        throw qtest::TestFailure(fmt::format("{}: HMP gpa2hva 0 says no host address: {}", machine.name(), answer));
+    return [&machine, host_address = std::stoull(answer.substr(at + 3), nullptr, 16)](std::uint64_t address,
+                                                                                      std::span<std::uint8_t> buffer) {
+        const iovec here{buffer.data(), buffer.size()};
+        const iovec there{reinterpret_cast<void*>(host_address + address), buffer.size()};
+        if (process_vm_readv(machine.pid(), &here, 1, &there, 1, 0) != static_cast<ssize_t>(buffer.size()))
+            throw qtest::EnvironmentError(
+                fmt::format("{}: cannot read QEMU's memory: {}", machine.name(), std::strerror(errno)));
+    };
+}
+
 qtest::Event Vm::wait_event(const std::string& event, const Json& match, EventLog::Mark since, Deadline deadline)
 {
     return qmp().wait_event(event, match, since, deadline);
@@ -97,27 +114,11 @@ void Vm::expect_progress(const Progress& since, std::chrono::milliseconds timeou
     }
 }
 
-guest::ReadRam Vm::ram_reader()
-{
-    const std::string answer = qmp().hmp("gpa2hva 0");
-    // "Host virtual address for 0x0 (pc.ram) is 0x7f1e17e00000"
-    const std::size_t at = answer.rfind("is 0x");
-    if (at == std::string::npos)
-        throw qtest::TestFailure(fmt::format("{}: HMP gpa2hva 0 says no host address: {}", name(), answer));
-    return [this, host_address = std::stoull(answer.substr(at + 3), nullptr, 16)](std::uint64_t address,
-                                                                                  std::span<std::uint8_t> buffer) {
-        const iovec here{buffer.data(), buffer.size()};
-        const iovec there{reinterpret_cast<void*>(host_address + address), buffer.size()};
-        if (process_vm_readv(machine_.pid(), &here, 1, &there, 1, 0) != static_cast<ssize_t>(buffer.size()))
-            throw qtest::EnvironmentError(
-                fmt::format("{}: cannot read QEMU's memory: {}", name(), std::strerror(errno)));
-    };
-}
-
 void Vm::check_ram()
 {
-    const auto position = guest::parse_position(registers());
-    const auto damage = guest::find_damage(ram_reader(), ram_size_, position);
+    const auto read_ram = ram_reader();
+    const auto position = guest::find_position(registers(), read_ram);
+    const auto damage = guest::find_damage(read_ram, ram_size_, position);
     test_.check(!damage, fmt::format("{}: {}", name(), damage ? damage->text : ""));
 }
 

@@ -21,6 +21,9 @@ using qtest::Json;
 /// How long an event of QEMU or the guest may take unless told otherwise; seen: well below 1 s under TCG.
 constexpr std::chrono::seconds usual_timeout{20};
 
+/// Reads guest RAM at a guest-physical address into all of the buffer, directly from QEMU's memory.
+guest::ReadRam ram_reader(qtest::Machine& machine);
+
 class Vm
 {
   public:
@@ -69,8 +72,7 @@ class Vm
     // The rest needs the VM stopped.
 
     std::size_t ram_size() const noexcept { return ram_size_; }
-    /// Reads guest RAM at a guest-physical address into all of the buffer, directly from QEMU's memory.
-    guest::ReadRam ram_reader();
+    guest::ReadRam ram_reader() { return migration::ram_reader(machine_); }
     /// The first CPU's registers, as HMP `info registers` prints them.
     std::string registers() { return qmp().hmp("info registers"); }
     /// Holds every byte of RAM against what the guest must have written by now. Throws qtest::TestFailure naming the

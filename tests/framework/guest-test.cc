@@ -3,6 +3,7 @@
 // The guest's pattern, without a guest: RAM is made here by a second, plainer telling of what the program writes.
 #include <cstring>
 #include <sstream>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -46,12 +47,15 @@ class Ram
     std::uint32_t& word(std::uint64_t address) { return *reinterpret_cast<std::uint32_t*>(&bytes_[address]); }
     std::uint8_t& operator[](std::uint64_t address) { return bytes_[address]; }
 
-    std::string damage(const guest::Position& position)
+    guest::ReadRam reader()
     {
-        const auto read = [this](std::uint64_t address, std::span<std::uint8_t> buffer) {
+        return [this](std::uint64_t address, std::span<std::uint8_t> buffer) {
             std::memcpy(buffer.data(), &bytes_.at(address), buffer.size());
         };
-        const auto found = guest::find_damage(read, ram_size, position);
+    }
+    std::string damage(const guest::Position& position)
+    {
+        const auto found = guest::find_damage(reader(), ram_size, position);
         return found ? found->text : "none";
     }
 
@@ -93,7 +97,7 @@ TEST(GuestPattern, EveryByteOfEveryKindOfPageCounts)
             std::ostringstream place;
             place << "guest RAM at 0x" << std::hex << page + byte << ", byte " << std::dec << byte << " of page "
                   << page / GUEST_PAGE;
-            const bool note = page == GUEST_INFO && byte < 16;
+            const bool note = page == GUEST_INFO && byte < 24;
             ASSERT_TRUE(text.starts_with(note ? "the guest's notes" : place.str())) << place.str() << "\n" << text;
         }
     EXPECT_EQ(ram.damage({300, 0x400000}), "none");
@@ -115,6 +119,19 @@ TEST(GuestPattern, PagesForCasesToChangeAreNotLookedAt)
     EXPECT_NE(ram.damage({200, 0x300000}), "none");
 }
 
+TEST(GuestPattern, CountersAndTheWordsAnInterruptPushesAreFreeForOtherCpusOnly)
+{
+    static_assert(guest::counter_address(GUEST_CPUS) == GUEST_COUNTERS + GUEST_PAGE);
+    Ram ram(200, 0x300000);
+    for (const unsigned cpu : {0U, 1U, GUEST_CPUS - 1U})
+        for (unsigned word = 0; word < 16; word++) {
+            auto& written = ram.word(guest::counter_address(cpu) + 4 * word);
+            written = 1;
+            EXPECT_EQ(ram.damage({200, 0x300000}) == "none", cpu > 0 && (word == 0 || word > 12)) << cpu << " " << word;
+            written = 0;
+        }
+}
+
 TEST(GuestPattern, APageIsKnownByItself)
 {
     Ram ram(200, 0x300000);
@@ -130,6 +147,52 @@ TEST(GuestPattern, AWrongNoteIsToldWithWhatItSays)
     EXPECT_NE(ram.damage({200, 0x300000}).find("the guest's notes at 0x1000"), std::string::npos);
     ram.word(GUEST_INFO_PASS) = 201;
     EXPECT_NE(ram.damage({200, 0x300000}), "none");
+}
+
+TEST(GuestPattern, ASuspensionComesBetweenTwoPassesAndNoPassComesBeforeWaking)
+{
+    const auto damage = [](std::uint32_t suspended, std::uint32_t woken, std::uint32_t pass, std::uint64_t page) {
+        Ram ram(pass, page);
+        ram.word(GUEST_INFO_SUSPENDED) = suspended;
+        ram.word(GUEST_INFO_WOKEN) = woken;
+        return ram.damage({pass, page});
+    };
+    EXPECT_EQ(damage(7, 0, 7, test_end), "none");
+    EXPECT_EQ(damage(7, 7, 7, test_end), "none");
+    EXPECT_EQ(damage(7, 7, 8, 0x300000), "none");
+    EXPECT_EQ(damage(7, 7, 300, test_end), "none");
+    EXPECT_NE(damage(7, 0, 8, 0x300000).find("suspended after pass 7, woken after 0, which cannot be"),
+              std::string::npos);
+    EXPECT_NE(damage(7, 0, 7, 0x300000), "none");
+    EXPECT_NE(damage(7, 7, 7, 0x300000), "none");
+    EXPECT_NE(damage(7, 0, 6, test_end), "none");
+    EXPECT_NE(damage(7, 7, 6, test_end), "none");
+    EXPECT_NE(damage(7, 6, 8, 0x300000), "none");
+    EXPECT_NE(damage(0, 7, 8, 0x300000), "none");
+}
+
+TEST(GuestPosition, OfAGuestThatWakesIsInItsNotes)
+{
+    Ram ram(7, test_end);
+    ram.word(GUEST_INFO_SUSPENDED) = 7;
+    const auto find = [&](const std::string& registers) { return guest::find_position(registers, ram.reader()); };
+    const std::string reset = "EAX=00000000 EBX=00000000\r\nESI=00000000";
+    EXPECT_EQ(find(reset).pass, 7U);
+    EXPECT_EQ(find(reset).page, test_end);
+    EXPECT_EQ(find("EBX=00000007\r\nESI=012c0000").pass, 7U);
+    ram.word(GUEST_INFO_WOKEN) = 7;
+    EXPECT_THROW(find(reset), qtest::TestFailure); // a reset that no waking explains
+    ram.word(GUEST_INFO_SUSPENDED) = ram.word(GUEST_INFO_WOKEN) = 0;
+    EXPECT_THROW(find(reset), qtest::TestFailure);
+}
+
+TEST(GuestImage, TellsTheGuestWhatItIsAskedFor)
+{
+    const auto plain = guest::x86_image();
+    auto asked = guest::x86_image({.suspend_after_pass = 0x01020304});
+    for (std::uint8_t byte = 0; byte < 4; byte++)
+        EXPECT_EQ(std::exchange(asked[GUEST_ROM_SUSPEND_AFTER + byte], 0), 4 - byte);
+    EXPECT_EQ(asked, plain);
 }
 
 TEST(GuestPosition, IsReadFromTheRegisters)
