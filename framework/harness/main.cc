@@ -202,7 +202,8 @@ bool fill_standard_descriptors()
 
 } // namespace
 
-int main(int argc, char** argv, const Registry& registry, std::string_view known_trouble)
+int main(int argc, char** argv, const Registry& registry, std::string_view known_trouble,
+         const std::vector<Verb>& verbs)
 {
     try {
         if (!fill_standard_descriptors())
@@ -212,7 +213,11 @@ int main(int argc, char** argv, const Registry& registry, std::string_view known
             return merge_main({argv + 2, argv + argc});
         if (verb == "report")
             return report::report_main({argv + 2, argv + argc});
-        const Options options = Options::parse(argc, argv);
+        for (const Verb& one : verbs) {
+            if (verb == one.name)
+                return one.main({argv + 2, argv + argc});
+        }
+        const Options options = Options::parse(argc, argv, verbs);
         const int status = !options.case_path.empty()                  ? be_case(registry, options)
                            : options.listing != Options::Listing::none ? list(registry, options)
                                                                        : run(registry, options, known_trouble);

@@ -10,6 +10,7 @@
 
 #include "runner.h"
 #include "selection.h"
+#include "verb.h"
 
 namespace harness
 {
@@ -46,7 +47,7 @@ struct Options {
     std::optional<std::chrono::seconds> case_deadline;
 
     /// Throws qtest::EnvironmentError naming what it does not understand. `--help` prints and exits.
-    static Options parse(int argc, char** argv);
+    static Options parse(int argc, char** argv, const std::vector<Verb>& verbs = {});
 };
 
 } // namespace harness
