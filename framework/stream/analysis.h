@@ -11,18 +11,13 @@
 #include <string>
 #include <vector>
 
+#include "configuration.h"
 #include "json.h"
 #include "malformed.h"
 #include "ram_block.h"
 
 namespace stream
 {
-
-struct Configuration {
-    std::string machine;                        // machine type; empty: those before 2.4 do not say
-    std::vector<std::string> capabilities = {}; // those whose streams differ, as x-ignore-shared and mapped-ram
-    qtest::Json subsections = qtest::Json::object();
-};
 
 struct Section {
     enum class Kind { configuration, start, part, end, full, command, description };

@@ -11,8 +11,7 @@ namespace stream
 void Cursor::require(std::uint64_t size, std::string_view what) const
 {
     if (size > left())
-        throw Malformed(input_.size(),
-                        fmt::format("the file ends in {}, of which {} bytes are missing", what, size - left()));
+        throw Malformed(input_.size(), fmt::format("the file ends in {}; bytes missing: {}", what, size - left()));
 }
 
 const std::uint8_t* Cursor::next(std::size_t size, std::string_view what)

@@ -15,7 +15,7 @@ namespace
 {
 
 /// A description can ask for any number of values of no size. More than the largest device known has, by far.
-constexpr std::uint64_t max_values = 4'000'000;
+constexpr std::uint64_t max_values = 1'000'000;
 /// The largest fields are what a display adapter keeps, some MiB.
 constexpr std::uint64_t max_field = 64 << 20;
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "configuration.h"
 #include "marks.h"
 
 namespace stream
@@ -12,19 +13,6 @@ using qtest::Json;
 
 namespace
 {
-
-/// The configuration's subsections as they have always been, for QEMUs whose description leaves them out (before 8.0).
-const Layout* usual_subsection(const std::string& name)
-{
-    using enum Field::Kind;
-    static const Layout known[] = {
-        {"configuration/target-page-bits", 1, {{"target_page_bits", unsigned_integer, 4}}, {}},
-        {"configuration/capabilities", 1, {{"caps_count", unsigned_integer, 4}, {"capabilities", text, 0, true}}, {}},
-        {"configuration/uuid", 1, {{"uuid", bytes, 16, true}}, {}}};
-    const auto* found =
-        std::find_if(std::begin(known), std::end(known), [&](const Layout& one) { return one.name == name; });
-    return found == std::end(known) ? nullptr : found;
-}
 
 struct Command {
     std::uint16_t number;
@@ -78,7 +66,9 @@ bool Walk::read_next()
     case mark::configuration:
         if (!analysis_.sections.empty())
             throw Malformed(start, "a configuration that is not the first section");
-        read_configuration();
+        analysis_.configuration = read_configuration(cursor_, fields_, description_ ? &*description_ : nullptr);
+        if (!description_ && analysis_.configuration.page_size)
+            analysis_.page_size = *analysis_.configuration.page_size;
         analysis_.sections.push_back({Section::Kind::configuration, start, cursor_.position() - start, {}});
         return true;
     case mark::section_start:
@@ -98,44 +88,6 @@ bool Walk::read_next()
         return true;
     default:
         throw Malformed(start, fmt::format("unknown section type {:#04x}", type));
-    }
-}
-
-void Walk::read_configuration()
-{
-    Configuration& configuration = analysis_.configuration;
-    const std::uint64_t at = cursor_.position();
-    const std::uint32_t size = cursor_.be32("the machine type's length");
-    constexpr std::uint32_t most = 255;
-    if (size > most)
-        throw Malformed(at, fmt::format("a machine type of {} letters", size));
-    configuration.machine = cursor_.text(size, "the machine type");
-    if (description_ && description_->configuration) {
-        fields_.read_subsections(*description_->configuration, "configuration", configuration.subsections);
-    } else {
-        while (cursor_.peek("the type of the next section") == mark::subsection) {
-            Cursor ahead(cursor_);
-            ahead.skip(1, "a subsection");
-            const std::uint64_t name_at = ahead.position();
-            const std::string name = ahead.name("a subsection's name");
-            const Layout* known = usual_subsection(name);
-            if (!known)
-                throw Malformed(name_at, fmt::format("subsection '{}', which is not described", name));
-            Layout layout{.name = "configuration", .subsections = {*known}};
-            if (name == "configuration/capabilities") {
-                ahead.skip(4, "a subsection's version");
-                layout.subsections[0].fields[1].count = ahead.be32("the number of capabilities");
-            }
-            fields_.read_subsections(layout, "configuration", configuration.subsections);
-        }
-    }
-    const auto capabilities = configuration.subsections.members();
-    for (const auto& [name, subsection] : capabilities) {
-        if (name == "configuration/capabilities" && subsection.has("capabilities")) {
-            const Json list = subsection.at("capabilities");
-            for (const Json& one : list.is_array() ? list.elements() : std::vector<Json>{list})
-                configuration.capabilities.push_back(one.as_string());
-        }
     }
 }
 

@@ -28,7 +28,6 @@ class Walk
     void read_header();
     /// What follows a type's byte; false after the end mark.
     bool read_next();
-    void read_configuration();
     void read_command(std::uint64_t start);
     void read_new_section(std::uint64_t start, Section::Kind kind);
     void read_more(std::uint64_t start, Section::Kind kind);
