@@ -22,7 +22,8 @@ struct Configuration {
     qtest::Json subsections = qtest::Json::object();
 };
 
-/// What follows the section's type. QEMUs before 8.0 do not describe it, though they describe the devices. Throws
+/// What follows the section's type. QEMU 7.2 does not describe it, though it describes the devices; 10.0
+/// does. Throws
 /// Malformed.
 Configuration read_configuration(Cursor& cursor, FieldReader& fields, const Description* description);
 

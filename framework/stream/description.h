@@ -45,7 +45,7 @@ struct Description {
     std::uint64_t position; // of its section
     std::uint64_t end;
     std::uint32_t page_size;
-    std::optional<Layout> configuration; // told since QEMU 8.0
+    std::optional<Layout> configuration; // 10.0 tells it, 7.2 does not
     std::map<Key, Layout> devices;
 
     /// More than any QEMU writes, which is some 100 KiB.

@@ -116,7 +116,7 @@ void RamReader::read_mapped(RamBlock& block)
         return;
     }
     const std::uint64_t bitmap_size = (block.pages() + 7) / 8;
-    if (mapped.bitmap_offset < here || mapped.bitmap_offset > size || bitmap_size > size - mapped.bitmap_offset)
+    if (mapped.bitmap_offset < here || mapped.bitmap_offset > size)
         throw Malformed(at + 12, fmt::format("the bitmap of RAM block {} is at {:#x}, which does not lie between this "
                                              "header and the file's end ({:#x})",
                                              block.name, mapped.bitmap_offset, size));

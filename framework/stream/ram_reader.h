@@ -2,7 +2,7 @@
 //
 // RamReader: the sections of guest RAM (version 4): first the list of blocks, then pages, in as many sections as QEMU
 // made passes. What is refused, with a reason, is what cannot be in a file that is complete in itself: xbzrle, whose
-// pages are differences, RDMA's hooks, and compressed pages of QEMUs before 9.1.
+// pages are differences, RDMA's hooks, and compressed pages of older QEMUs.
 #pragma once
 
 #include <map>

@@ -53,6 +53,8 @@ class Builder
 
 constexpr std::uint64_t page_size = 1024;
 inline std::string page(char fill) { return std::string(page_size, fill); }
+/// One whose bytes are not all alike: the 500th is '!'.
+inline std::string first_page() { return page('x').replace(500, 1, "!"); }
 
 inline Builder begin(const std::vector<std::string>& capabilities)
 {
@@ -105,7 +107,7 @@ inline Builder plain(const std::vector<std::string>& capabilities = {})
         stream.be(8, 0xfff00000);
     stream.mark("eos").be(8, 0x10).mark("footer").footer(2);
     stream.mark("part").more(2, 2);
-    stream.mark("first page").be(8, 0x08).name("ram").text(page('x'));
+    stream.mark("first page").be(8, 0x08).name("ram").text(first_page());
     stream.mark("second page").be(8, page_size | 0x20 | 0x08).text(page('y'));
     stream.mark("zero page").be(8, 2 * page_size | 0x20 | 0x02).be(1, 0);
     stream.mark("flush").be(8, 0x200).be(8, 0x10).mark("part footer").footer(2);
@@ -130,7 +132,7 @@ inline Builder mapped(bool shared = false)
     } else {
         const std::size_t bitmap = stream.bytes.size() + 16, pages = bitmap + 8;
         stream.be(8, bitmap).be(8, pages).mark("bitmap").be(1, 0x01).be(4, 0).be(3, 0);
-        stream.mark("pages").text(page('x') + page('?') + page('?'));
+        stream.mark("pages").text(first_page() + page('?') + page('?'));
     }
     stream.be(8, 0x10).footer(2).more(3, 2).mark("eos").be(8, 0x10).footer(2);
     finish(stream);

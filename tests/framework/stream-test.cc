@@ -73,18 +73,39 @@ TEST(Stream, ReadsRamWithTheNewestPageAndZerosForTheRest)
     EXPECT_EQ(ram.repeats, 1U);
     std::vector<std::uint8_t> bytes(2 * page_size, 1), expected(2 * page_size);
     std::fill(expected.begin(), expected.begin() + page_size - 10, 'x');
+    expected[490] = '!';
     analysis.read_ram(ram, 10, bytes);
     EXPECT_EQ(bytes, expected);
     analysis.read_ram(analysis.block("rom"), 0, {bytes.data(), 1});
     EXPECT_EQ(bytes[0], 0xcc);
     EXPECT_THROW(analysis.read_ram(ram, 2 * page_size + 1, bytes), qtest::UsageError);
     EXPECT_THROW(analysis.block("no such"), qtest::UsageError);
-    // sha256sum of 1024 times 'x' and 3072 zeros.
+    // What sha256sum says of 1024 times 'x', but for that '!', and 3072 zeros.
     std::uint64_t zeros = 4096;
     EXPECT_EQ(ram.sha256(*analysis.input, zeros).value(),
-              "1626c9f95464f49470b679394197076505f86da6c8fcfcf82e8e274d43f1cedc");
+              "34d5a39087f76c77c612db3bf028ba4284e21aee8808c3d3c49712c6416e81a4");
     EXPECT_EQ(zeros, 1024U);
     EXPECT_FALSE(ram.sha256(*analysis.input, zeros));
+}
+
+TEST(Stream, OfAPageSentAgainTheNewestCounts)
+{
+    using stream::PageIndex;
+    PageIndex index;
+    constexpr std::uint64_t pages = 100'000, passes = 3; // enough for the index to be tidied up on the way
+    for (std::uint64_t pass = 1; pass <= passes; pass++) {
+        for (std::uint64_t page = pages; page-- > 0;)
+            index.add((page + pass) % 2 ? PageIndex::Entry::filled(page, 7) : PageIndex::Entry::of(page, pass));
+    }
+    index.finish();
+    ASSERT_EQ(index.entries().size(), pages);
+    for (std::uint64_t page = 0; page < pages; page++) {
+        const PageIndex::Entry entry = index.from(page)[0];
+        ASSERT_EQ(entry.page, page);
+        ASSERT_EQ(entry.is_fill(), page % 2 == 0);
+        ASSERT_EQ(entry.is_fill() ? entry.fill_byte() : entry.file_offset(), entry.is_fill() ? 7 : passes);
+    }
+    EXPECT_TRUE(index.from(pages).empty());
 }
 
 TEST(Stream, ReadsMappedRamByItsBitmap)
