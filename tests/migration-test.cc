@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The suite: every family's cases in one program.
+#include "analyze_main.h"
 #include "colo.h"
 #include "main.h"
 #include "precopy.h"
@@ -17,5 +18,7 @@ int main(int argc, char** argv)
     harness::Registry registry;
     colo::register_cases(registry);
     precopy::register_cases(registry);
-    return harness::main(argc, argv, registry, {known_trouble, sizeof known_trouble});
+    return harness::main(
+        argc, argv, registry, {known_trouble, sizeof known_trouble},
+        {{"analyze", "FILE [--json]", "show what a saved migration stream holds", stream::analyze_main}});
 }

@@ -195,7 +195,8 @@ bool fill_standard_descriptors()
 
 } // namespace
 
-int main(int argc, char** argv, const Registry& registry, std::string_view known_trouble)
+int main(int argc, char** argv, const Registry& registry, std::string_view known_trouble,
+         const std::vector<Verb>& verbs)
 {
     try {
         if (!fill_standard_descriptors())
@@ -205,7 +206,11 @@ int main(int argc, char** argv, const Registry& registry, std::string_view known
             return merge_main({argv + 2, argv + argc});
         if (verb == "report")
             return report::report_main({argv + 2, argv + argc});
-        const Options options = Options::parse(argc, argv);
+        for (const Verb& one : verbs) {
+            if (verb == one.name)
+                return one.main({argv + 2, argv + argc});
+        }
+        const Options options = Options::parse(argc, argv, verbs);
         const int status = !options.nursery.empty() ? be_nursery(registry, options.nursery, options.timeout_multiplier)
                            : options.listing != Options::Listing::none ? list(registry, options)
                                                                        : run(registry, options, known_trouble);

@@ -62,13 +62,19 @@ std::vector<std::string> as_goption_likes(int argc, char** argv, gboolean& json_
     return result;
 }
 
-constexpr const char* summary =
-    "Tests live migration and COLO of a QEMU, or of a pair of them.\n"
-    "  migration-test merge FILE... [-o FILE]     join the results (--json) of a run's shards\n"
-    "  migration-test report FILE... -o FILE      draw results as one HTML page\n"
-    "\n"
+constexpr const char* which_qemu =
     "The QEMU: QTEST_QEMU_BINARY; for a pair QTEST_QEMU_BINARY_SRC and QTEST_QEMU_BINARY_DST; else the newest that\n"
     "scripts/get-qemu brought, else qemu-system-x86_64 from PATH. Machine type: --machine, QTEST_QEMU_MACHINE_TYPE, pc.";
+
+std::string summary_with(const std::vector<Verb>& verbs)
+{
+    std::string text = "Tests live migration and COLO of a QEMU, or of a pair of them.\n"
+                       "  migration-test merge FILE... [-o FILE]     join the results (--json) of a run's shards\n"
+                       "  migration-test report FILE... -o FILE      draw results as one HTML page\n";
+    for (const Verb& verb : verbs)
+        text += fmt::format("  migration-test {:<26}  {}\n", verb.name + " " + verb.arguments, verb.summary);
+    return text + "\n" + which_qemu;
+}
 
 constexpr const char* description =
     "A path selects a case or all below it (-p /migration/colo); with *, ? or [ it is a glob (-p '*/multifd/*').\n"
@@ -117,7 +123,7 @@ unsigned at_least(const char* option, int value, int least)
     return static_cast<unsigned>(value);
 }
 
-void parse_words(Raw& raw, int argc, char** argv)
+void parse_words(Raw& raw, int argc, char** argv, const std::vector<Verb>& verbs)
 {
     const GOptionEntry entries[] = {
         {"list", 'l', 0, G_OPTION_ARG_NONE, &raw.list, "List the cases, or what the options select, and exit", nullptr},
@@ -171,7 +177,7 @@ void parse_words(Raw& raw, int argc, char** argv)
         {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr}};
     const std::unique_ptr<GOptionContext, decltype(&g_option_context_free)> context(g_option_context_new(nullptr),
                                                                                     g_option_context_free);
-    g_option_context_set_summary(context.get(), summary);
+    g_option_context_set_summary(context.get(), summary_with(verbs).c_str());
     g_option_context_set_description(context.get(), description);
     g_option_context_add_main_entries(context.get(), entries, nullptr);
     qtest::ErrorSlot error;
@@ -191,10 +197,10 @@ void parse_words(Raw& raw, int argc, char** argv)
 
 } // namespace
 
-Options Options::parse(int argc, char** argv)
+Options Options::parse(int argc, char** argv, const std::vector<Verb>& verbs)
 {
     Raw raw;
-    parse_words(raw, argc, argv);
+    parse_words(raw, argc, argv, verbs);
     Options options;
     options.command_line.assign(argv, argv + argc);
     options.selection = {raw.paths.get(), raw.skips.get(), raw.tags.get(), raw.full != FALSE, false};

@@ -10,6 +10,7 @@
 
 #include "runner.h"
 #include "selection.h"
+#include "verb.h"
 
 namespace harness
 {
@@ -43,7 +44,7 @@ struct Options {
     std::string nursery;
 
     /// Throws qtest::EnvironmentError naming what it does not understand. `--help` prints and exits.
-    static Options parse(int argc, char** argv);
+    static Options parse(int argc, char** argv, const std::vector<Verb>& verbs = {});
 };
 
 } // namespace harness
