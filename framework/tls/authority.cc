@@ -92,7 +92,7 @@ CertificatePtr begin_leaf(gnutls_x509_privkey_t key, const std::string& common_n
     require(gnutls_x509_crt_set_key_usage(raw, GNUTLS_KEY_DIGITAL_SIGNATURE | GNUTLS_KEY_KEY_ENCIPHERMENT),
             "set a key's usage");
     const char* const oid = purpose == Purpose::server ? GNUTLS_KP_TLS_WWW_SERVER : GNUTLS_KP_TLS_WWW_CLIENT;
-    require(gnutls_x509_crt_set_key_purpose_oid(raw, oid, 0), "set a key's purpose");
+    require(gnutls_x509_crt_set_key_purpose_oid(raw, oid, 1), "set a key's purpose");
     return certificate;
 }
 
