@@ -11,6 +11,7 @@
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include "creds_object.h"
 #include "psk.h"
@@ -86,12 +87,24 @@ class TlsPeer
         return code_ == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR ? gnutls_session_get_verify_cert_status(session_) : 0;
     }
 
+    /// Every byte it has sent on the wire, whatever became of it.
+    const std::string& sent() const noexcept { return sent_; }
+    /// Sends after a handshake; no more than a socket takes in at once.
+    void send(const std::string& text)
+    {
+        for (std::size_t at = 0; at < text.size();) {
+            const ssize_t size = gnutls_record_send(session_, text.data() + at, text.size() - at);
+            ASSERT_GT(size, 0) << gnutls_strerror(static_cast<int>(size));
+            at += static_cast<std::size_t>(size);
+        }
+    }
+
     /// Both ends have their last word when it returns.
     static void handshake(TlsPeer& client, TlsPeer& server)
     {
-        const qtest::SocketPair pair;
-        client.talk_over(pair.ours.get());
-        server.talk_over(pair.theirs.get());
+        qtest::SocketPair pair;
+        client.talk_over(std::move(pair.ours));
+        server.talk_over(std::move(pair.theirs));
         constexpr int enough_turns = 20;
         for (int turn = 0; turn < enough_turns; turn++) {
             client.go_on();
@@ -107,11 +120,23 @@ class TlsPeer
         gnutls_priority_set_direct(session_, "NORMAL:+ECDHE-PSK:+DHE-PSK:+PSK", nullptr);
         return *this;
     }
-    void talk_over(int fd)
+    void talk_over(qtest::UniqueFd socket)
     {
         // One thread turns both ends: neither may wait for the other.
-        fcntl(fd, F_SETFL, O_NONBLOCK);
-        gnutls_transport_set_int(session_, fd);
+        socket_ = std::move(socket);
+        fcntl(socket_.get(), F_SETFL, O_NONBLOCK);
+        gnutls_transport_set_ptr(session_, this);
+        gnutls_transport_set_pull_function(session_, [](gnutls_transport_ptr_t peer, void* buffer, std::size_t size) {
+            return recv(static_cast<TlsPeer*>(peer)->socket_.get(), buffer, size, 0);
+        });
+        gnutls_transport_set_push_function(
+            session_, [](gnutls_transport_ptr_t pointer, const void* bytes, std::size_t size) {
+                auto* const peer = static_cast<TlsPeer*>(pointer);
+                const ssize_t sent = ::send(peer->socket_.get(), bytes, size, MSG_NOSIGNAL);
+                if (sent > 0)
+                    peer->sent_.append(static_cast<const char*>(bytes), static_cast<std::size_t>(sent));
+                return sent;
+            });
     }
     void go_on()
     {
@@ -126,6 +151,8 @@ class TlsPeer
     }
 
     bool server_;
+    qtest::UniqueFd socket_;
+    std::string sent_;
     gnutls_session_t session_ = nullptr;
     gnutls_certificate_credentials_t certificates_ = nullptr;
     gnutls_psk_server_credentials_t psk_server_ = nullptr;
