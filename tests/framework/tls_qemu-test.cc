@@ -137,14 +137,18 @@ TEST_P(TlsQemu, TakesSharedKeysAndRefusesAUserTheyDoNotName)
 }
 
 // QEMU reads the priority only when a connection is made.
-TEST_P(TlsQemu, KeepsThePriorityAndTakesAnIdentityToLetIn)
+TEST_P(TlsQemu, KeepsPriorityVerifyPeerAndTheIdentityToLetIn)
 {
     const auto place = directory();
     tls::write_x509(place, {trusted_, authority_.server({})});
-    const tls::X509Creds creds{
-        .id = "c", .endpoint = Endpoint::server, .directory = place, .priority = "NORMAL:%COMPAT"};
+    const tls::X509Creds creds{.id = "c",
+                               .endpoint = Endpoint::server,
+                               .directory = place,
+                               .verify_peer = false,
+                               .priority = "NORMAL:%COMPAT"};
     EXPECT_EQ(answer(tls::x509_object(creds)), accepted);
     EXPECT_EQ(machine_.qmp().execute("qom-get", {{"path", "/objects/c"}, {"property", "priority"}}), creds.priority);
+    EXPECT_EQ(machine_.qmp().execute("qom-get", {{"path", "/objects/c"}, {"property", "verify-peer"}}), false);
     EXPECT_EQ(answer(tls::authz_object("a", authority_.client("ACME QEMU Client").distinguished_name)), accepted);
     EXPECT_EQ(machine_.qmp().execute("qom-get", {{"path", "/objects/a"}, {"property", "identity"}}),
               "CN=ACME QEMU Client");
