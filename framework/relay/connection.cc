@@ -119,6 +119,7 @@ void Connection::do_damage()
         // The target's side stays half open: closed with something unread, it would be reset, and what it had been sent
         // be lost.
         shutdown(g_socket_get_fd(target_.get()), SHUT_WR);
+        reset_on_close(source_.get());
         source_.reset();
         break;
     case Damage::Kind::stall:

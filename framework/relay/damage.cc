@@ -102,7 +102,7 @@ bool Damager::pass_header(Bytes header, std::vector<std::uint8_t>& out)
     RamStream::Record record = stream_.record();
     here_ = is_place(record);
     differs_ = false;
-    reached_ = reached_ || here_;
+    reached_ = reached_ || (here_ && damage_.kind != Kind::repeat_old);
     if (here_ && damage_.kind == Kind::drop) {
         nameless_ = nameless_ || record.names_block;
         done_++;
@@ -147,6 +147,7 @@ void Damager::repeat_old(const RamStream::Piece& piece, std::vector<std::uint8_t
 {
     if (old_.size() <= piece.at)
         append(old_, piece.bytes);
+    reached_ = old_.size() == RamStream::page_size;
     const Bytes old = Bytes(old_).subspan(piece.at, piece.bytes.size());
     append(out, old);
     if (!differs_ && !std::equal(old.begin(), old.end(), piece.bytes.begin())) {

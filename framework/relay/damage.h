@@ -37,8 +37,8 @@ struct Damage {
         drop,
         /// Keeps the content that the page is first sent with, and sends it instead of any later one.
         repeat_old,
-        /// Forwards nothing from the content of the page on, or from that byte on, and then: closes both sides, the
-        /// target's in order.
+        /// Forwards nothing from the content of the page on, or from that byte on, and then: ends the
+        /// target's stream in order, and resets the source's.
         truncate,
         /// … keeps both sides open and forwards and takes nothing any more, either way.
         stall,
@@ -65,7 +65,7 @@ class Damager
     /// The stream ends: appends what was held back.
     void end(std::vector<std::uint8_t>& out);
 
-    /// Whether its place was reached.
+    /// Whether its place was reached; for repeat_old, whether the first copy has gone by.
     bool reached() const noexcept { return reached_; }
     /// How often something else was sent than came, or nothing.
     std::size_t done() const noexcept { return done_; }

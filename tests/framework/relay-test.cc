@@ -34,7 +34,8 @@ class End
 
     void send(const std::string& text)
     {
-        unsent_ += text;
+        unsent_ = unsent_.substr(sent_) + text;
+        sent_ = 0;
         writing_ = loop_.watch(fd_.get(), G_IO_OUT, [this] { flush(); });
     }
     void read(bool wanted)
@@ -49,7 +50,7 @@ class End
         reading_ = qtest::Watch();
         fd_.reset();
     }
-    std::size_t unsent() const { return unsent_.size(); }
+    std::size_t unsent() const { return unsent_.size() - sent_; }
 
     std::string received;
     std::string ended; // "EOF", or the error
@@ -74,18 +75,19 @@ class End
     }
     void flush()
     {
-        const ssize_t size = ::send(fd_.get(), unsent_.data(), unsent_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+        const ssize_t size = ::send(fd_.get(), unsent_.data() + sent_, unsent(), MSG_DONTWAIT | MSG_NOSIGNAL);
         if (size > 0)
-            unsent_.erase(0, static_cast<std::size_t>(size));
+            sent_ += static_cast<std::size_t>(size);
         if (size < 0 && errno != EAGAIN)
             end(std::strerror(errno));
-        if (unsent_.empty() || !ended.empty())
+        if (unsent() == 0 || !ended.empty())
             writing_ = qtest::Watch();
     }
 
     Loop& loop_;
     UniqueFd fd_;
     std::string unsent_;
+    std::size_t sent_ = 0; // of that
     qtest::Watch reading_;
     qtest::Watch writing_;
 };
@@ -138,6 +140,14 @@ class RelayTest : public testing::TestWithParam<const char*>
                    std::to_string(target ? target->received.size() : 0) + " bytes; " +
                    (relay().connections().empty() ? "none" : relay().connections().back()->state());
         });
+    }
+    /// A UNIX socket tells one of several things, by whether anything was unread when it was closed.
+    void expect_source_lost()
+    {
+        if (tcp_)
+            EXPECT_EQ(source->ended, "Connection reset by peer");
+        else
+            EXPECT_NE(source->ended, "");
     }
     const std::string& state() { return relay().connections().back()->state(); }
 
@@ -250,7 +260,7 @@ TEST_P(RelayTest, ATruncatedStreamEndsInOrderAfterSoManyBytes)
     until([&] { return !target->ended.empty() && !source->ended.empty(); }, "both ends");
     EXPECT_EQ(target->ended, "EOF");
     EXPECT_EQ(target->received, std::string(100'000, 'x'));
-    EXPECT_EQ(source->ended, "Connection reset by peer"); // closed with something unread
+    expect_source_lost();
     EXPECT_EQ(state(), "truncated");
     EXPECT_EQ(relay().damage_done(), 1U);
 }
@@ -280,7 +290,7 @@ TEST_P(RelayTest, AResetReachesBothEnds)
     source->send(std::string(16 << 20, 'x'));
     until([&] { return !target->ended.empty() && !source->ended.empty(); }, "both ends");
     EXPECT_EQ(target->ended, lost());
-    EXPECT_EQ(source->ended, "Connection reset by peer");
+    expect_source_lost();
     EXPECT_EQ(state(), "reset");
 }
 
