@@ -89,8 +89,8 @@ class MigrationPair
     /// Waits until the side has told this status; returns that event. Fails at once when it tells `failed` or
     /// `cancelled` instead.
     qtest::Event wait_status(Vm& vm, const std::string& status, EventLog::Mark since);
-    /// Holds the migration statuses that a side has told since the mark to this list; a source may tell `device` as
-    /// well, before the status `completed` or `colo`.
+    /// Holds the migration statuses that a side has told since the mark to this list; a side may tell `device` as well,
+    /// before the status `completed` or `colo`, and `failing` before `failed`.
     void expect_statuses(Vm& vm, EventLog::Mark since, std::vector<std::string> expected);
     /// How many connections the target has accepted at the TCP port it listens on.
     std::size_t count_connections();

@@ -9,9 +9,11 @@
 #include <fmt/format.h>
 
 #include "colo_pair.h"
+#include "damage_cases.h"
 #include "errors.h"
 #include "main.h"
 #include "memory_oracle.h"
+#include "noticed.h"
 
 namespace
 {
@@ -20,37 +22,10 @@ using colo::Channels;
 using colo::ColoPair;
 using colo::Side;
 using harness::Case;
-using migration::Deadline;
 using migration::MigrationPair;
 using migration::Vm;
-
-/// Passes when `check` throws and its text has every one of `parts`.
-void expect_noticed(Case& test, const std::vector<std::string>& parts, const std::function<void()>& check)
-{
-    try {
-        check();
-    } catch (const qtest::Error& error) {
-        const std::string text = error.what();
-        for (const std::string& part : parts)
-            test.check(text.find(part) != std::string::npos,
-                       fmt::format("the failure does not say '{}': {}", part, text));
-        return;
-    }
-    throw qtest::TestFailure("what was broken was not noticed");
-}
-
-/// For checks that can only fail by running out of time.
-class ShortDeadlines
-{
-  public:
-    ShortDeadlines() { Deadline::set_scale(before_ * 0.1); }
-    ShortDeadlines(const ShortDeadlines&) = delete;
-    ShortDeadlines& operator=(const ShortDeadlines&) = delete;
-    ~ShortDeadlines() { Deadline::set_scale(before_); }
-
-  private:
-    double before_ = Deadline::scale();
-};
+using self_check::expect_noticed;
+using self_check::ShortDeadlines;
 
 /// Source and target after a whole migration, both stopped.
 MigrationPair::Marks migrated(MigrationPair& pair)
@@ -250,6 +225,7 @@ void register_cases(harness::Registry& registry)
     add("failover/yank_left_out", "no connection cut", yank_left_out);
     add("checkpoint/left_out", "no checkpoint", checkpoint_left_out);
     add("exit/wrong_one_announced", "QEMU ends other than announced", wrong_exit_announced);
+    self_check::register_damage_cases(registry);
 }
 
 } // namespace
