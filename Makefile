@@ -4,7 +4,7 @@
 
 .PHONY: run check build clean setup qemu
 
-# The COLO failovers and three live migrations, on a QEMU that can do COLO.
+# The COLO failovers and the smoke set of pre-copy, on a QEMU that can do COLO.
 run: qemu
 	build/migration-test --progress -p /migration/colo -p /migration/precopy
 
