@@ -28,7 +28,7 @@ void cancelled_and_again(Case& test)
     expect_connections(test, pair, many);
     pair.cancel(first);
     pair.expect_statuses(pair.source(), first.source, {"setup", "active", "cancelling", "cancelled"});
-    pair.expect_target_failed(first, {"load of migration failed", "Failed to", "Unable to", "cancel", "error"});
+    pair.expect_target_failed(first, {"load of migration failed"});
     pair.expect_source_unharmed();
     pair.replace_target("target-2");
     pair.hold_back();
