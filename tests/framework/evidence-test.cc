@@ -33,7 +33,8 @@ TEST_F(EvidenceTest, AVmThatDoesNotAnswerHasABacktrace)
     const fs::path evidence = evidence_of("mute");
     const std::string backtrace = content_of(evidence / "source.backtrace");
     EXPECT_TRUE(matches(backtrace, "Thread 1 .*\n#0 ")) << backtrace;
-    EXPECT_NE(backtrace.find("in main ()"), std::string::npos) << backtrace;
+    // QEMU's own functions have their names. main() is not among them while a coroutine answers the monitor.
+    EXPECT_TRUE(matches(backtrace, " in qemu_event_wait \\(\\)")) << backtrace;
     expect_nothing_left();
 }
 
