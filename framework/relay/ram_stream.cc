@@ -5,32 +5,18 @@
 
 #include <fmt/format.h>
 
+#include "marks.h"
+
 namespace relay
 {
 
 namespace
 {
 
-constexpr std::uint64_t file_magic = 0x5145564d;
-constexpr std::uint64_t file_version = 3;
+namespace mark = stream::mark;
+namespace ram_flag = stream::ram_flag;
 
-enum SectionType : std::uint8_t {
-    section_start = 1,
-    section_part = 2,
-    section_end = 3,
-    section_configuration = 7,
-    section_command = 8,
-    section_footer = 0x7e,
-};
-
-/// The low bits of a RAM record's address.
-enum RamFlag : std::uint64_t {
-    ram_zero = 0x02,
-    ram_block_sizes = 0x04,
-    ram_page = 0x08,
-    ram_end = 0x10,
-    ram_same_block = 0x20,
-};
+/// The low bits of a RAM record's address are flags.
 constexpr std::uint64_t flag_bits = RamStream::page_size - 1;
 
 /// What may be kept: a command with all its data.
@@ -92,7 +78,8 @@ std::size_t RamStream::needed() const
     case Item::ram_block:
         return with_length(0, 1, 8); // name, size
     case Item::ram:
-        if (kept_.size() < 8 || (number(0, 8) & (ram_zero | ram_page)) == 0 || (number(0, 8) & ram_same_block) != 0)
+        if (kept_.size() < 8 || (number(0, 8) & (ram_flag::zero | ram_flag::page)) == 0 ||
+            (number(0, 8) & ram_flag::same_block) != 0)
             return 8;
         return with_length(8, 1, 0);
     case Item::file_header:
@@ -108,7 +95,7 @@ RamStream::Piece::Kind RamStream::interpret()
     item_ = Item::section;
     switch (item) {
     case Item::file_header:
-        if (number(0, 4) != file_magic || number(4, 4) != file_version)
+        if (number(0, 4) != stream::file_magic || number(4, 4) != stream::file_version)
             end_ = fmt::format("it begins with {:016x}, which no migration stream does", number(0, 8));
         break;
     case Item::section:
@@ -147,20 +134,20 @@ RamStream::Piece::Kind RamStream::interpret()
 void RamStream::begin_section(std::uint8_t type)
 {
     switch (type) {
-    case section_start:
+    case mark::section_start:
         item_ = Item::new_section;
         break;
-    case section_part:
-    case section_end:
+    case mark::section_part:
+    case mark::section_end:
         item_ = Item::old_section;
         break;
-    case section_configuration:
+    case mark::configuration:
         item_ = Item::configuration;
         break;
-    case section_command:
+    case mark::command:
         item_ = Item::command;
         break;
-    case section_footer:
+    case mark::footer:
         item_ = Item::footer;
         break;
     default:
@@ -170,22 +157,22 @@ void RamStream::begin_section(std::uint8_t type)
 
 RamStream::Piece::Kind RamStream::begin_ram(std::uint64_t offset, std::uint64_t flags)
 {
-    const std::uint64_t what = flags & ~std::uint64_t{ram_same_block};
-    if (what == ram_zero || what == ram_page) {
+    const std::uint64_t what = flags & ~ram_flag::same_block;
+    if (what == ram_flag::zero || what == ram_flag::page) {
         record_.names_block = what == flags;
         if (record_.names_block)
             record_.block = text(9, kept_[8]);
         record_.offset = offset;
-        record_.zero = what == ram_zero;
+        record_.zero = what == ram_flag::zero;
         record_.number++;
         content_left_ = record_.size();
         item_ = Item::ram;
         return Piece::Kind::header;
     }
-    if (flags == ram_block_sizes) {
+    if (flags == ram_flag::mem_size) {
         sizes_left_ = offset;
         item_ = sizes_left_ > 0 ? Item::ram_block : Item::ram;
-    } else if (flags != ram_end) {
+    } else if (flags != ram_flag::eos) {
         end_ = fmt::format("a RAM record has flags 0x{:x}", flags);
     }
     return Piece::Kind::framing;
@@ -193,9 +180,9 @@ RamStream::Piece::Kind RamStream::begin_ram(std::uint64_t offset, std::uint64_t 
 
 std::vector<std::uint8_t> RamStream::header(const Record& record)
 {
-    std::uint64_t flags = record.zero ? ram_zero : ram_page;
+    std::uint64_t flags = record.zero ? ram_flag::zero : ram_flag::page;
     if (!record.names_block)
-        flags |= ram_same_block;
+        flags |= ram_flag::same_block;
     std::vector<std::uint8_t> bytes;
     for (int shift = 56; shift >= 0; shift -= 8)
         bytes.push_back(static_cast<std::uint8_t>((record.offset | flags) >> shift));
