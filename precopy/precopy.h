@@ -13,6 +13,7 @@ void register_cases(harness::Registry& registry);
 void register_compression(harness::Registry& registry);
 void register_file(harness::Registry& registry);
 void register_multifd(harness::Registry& registry);
+void register_multifd_postcopy(harness::Registry& registry);
 void register_plain(harness::Registry& registry);
 
 } // namespace precopy

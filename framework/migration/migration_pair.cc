@@ -166,6 +166,7 @@ Json MigrationPair::listen_with(const Json& arguments)
 MigrationPair::Marks MigrationPair::start(const Json& arguments)
 {
     source_ran_ = source_->run_state() == "running";
+    by_postcopy_ = false;
     const Marks marks = mark();
     source_->qmp().execute("migrate", arguments);
     return marks;
@@ -212,8 +213,27 @@ std::size_t MigrationPair::count_connections()
 
 void MigrationPair::hold_back() { set_parameters(*source_, {{"max-bandwidth", held_back_bandwidth}}); }
 
+void MigrationPair::await_second_pass()
+{
+    const auto since = source_->mark();
+    const EventLog& events = source_->qmp().events();
+    set_parameters(*source_, {{"max-bandwidth", full_bandwidth}, {"downtime-limit", 1}});
+    const auto sent_twice = [this] {
+        const Json ram = source_->qmp().execute("query-migrate").at("ram");
+        const std::int64_t sent = ram.at("normal").as_int() + ram.at("duplicate").as_int();
+        return sent * ram.at("page-size").as_int() >= 2 * ram.at("total").as_int();
+    };
+    for (auto seen = since; !events.find("STOP", {}, since) && !sent_twice();) {
+        test_.loop().until([&] { return events.find("MIGRATION_PASS", {}, seen) || events.find("STOP", {}, since); },
+                           Deadline::in(usual_timeout), "the next pass over RAM, or the switchover");
+        seen = source_->mark();
+    }
+}
+
 void MigrationPair::converge()
 {
+    if (source_->run_state() == "running" && source_->qmp().execute("query-migrate").find("status") == Json("active"))
+        await_second_pass();
     set_parameters(*source_, {{"max-bandwidth", full_bandwidth}, {"downtime-limit", any_downtime}});
 }
 
@@ -234,6 +254,16 @@ void MigrationPair::await_resend(const Marks& since)
         next_b(printed);
     const bool ended = source_->qmp().events().find("STOP", {}, since.source) != nullptr;
     test_.check(!ended, "source: the migration reached its switchover although its bandwidth was held back");
+}
+
+void MigrationPair::start_postcopy(const Marks& since)
+{
+    test_.phase("post-copy");
+    by_postcopy_ = true;
+    source_->qmp().execute("migrate-start-postcopy");
+    source_->wait_event("STOP", {}, since.source);
+    for (Vm* vm : {source_, target_})
+        wait_status(*vm, "postcopy-active", vm == source_ ? since.source : since.target);
 }
 
 void MigrationPair::cancel(const Marks& since)

@@ -135,8 +135,9 @@ void look_at_own_process(Case& test)
     prctl(PR_GET_PDEATHSIG, &death_signal);
     test.check(death_signal == SIGKILL, "expected to die with the runner");
     test.check(getpgrp() == getpid(), "expected a process group of its own");
-    test.check(getpriority(PRIO_PROCESS, 0) >= 0 && getpriority(PRIO_PROCESS, static_cast<id_t>(getppid())) <= 0,
-               "expected the usual priority, and the runner's not behind it");
+    const int priority = getpriority(PRIO_PROCESS, 0);
+    test.check(priority >= 0 && getpriority(PRIO_PROCESS, static_cast<id_t>(getppid())) <= priority,
+               "expected no better priority than the usual, and the runner's not behind it");
     const std::string path = "MIGRATION_TEST_PATH=" + test.info().path;
     test.check(std::getenv("MIGRATION_TEST_PATH") == test.info().path, "expected " + path + " in the environment");
     const std::string shown = qtest::read_file("/proc/self/environ");
