@@ -14,5 +14,7 @@ void register_compression(harness::Registry& registry);
 void register_file(harness::Registry& registry);
 void register_multifd(harness::Registry& registry);
 void register_plain(harness::Registry& registry);
+void register_tls(harness::Registry& registry);
+void register_tls_wire(harness::Registry& registry);
 
 } // namespace precopy
