@@ -15,5 +15,7 @@ void register_file(harness::Registry& registry);
 void register_multifd(harness::Registry& registry);
 void register_multifd_postcopy(harness::Registry& registry);
 void register_plain(harness::Registry& registry);
+void register_tls(harness::Registry& registry);
+void register_tls_wire(harness::Registry& registry);
 
 } // namespace precopy
