@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Sources that migrate again, after attempts that failed or were cancelled, and ones whose migration does not end by itself.
+// Sources that migrate again, after attempts that failed or were cancelled, and ones whose migration does not end by
+// itself.
 #include <fmt/format.h>
 
 #include "multifd.h"

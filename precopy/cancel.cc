@@ -4,7 +4,6 @@
 // in that status when the cancel comes.
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -117,16 +116,15 @@ void after_completed(Case& test)
     pair.expect_statuses(pair.target(), marks.target, {"active", "completed"});
 }
 
-/// The source is in `setup`, and stays there until `let_go` is called.
-void cancel_setup(Case& test, MigrationPair& pair, const Json& arguments, const std::function<void()>& let_go)
+/// Cancels while the source waits in `setup` for what only the listener's end ends.
+void cancel_setup(Case& test, MigrationPair& pair, const MigrationPair::Marks& marks, FullListener& listener)
 {
-    const auto marks = pair.start(arguments);
-    pair.wait_status(pair.source(), "setup", marks.source);
     test.phase("cancel");
+    pair.wait_status(pair.source(), "setup", marks.source);
     pair.source().qmp().execute("migrate_cancel");
     pair.source().wait_event("MIGRATION", {{"status", "cancelling"}}, marks.source);
-    test.phase("what it waited for goes");
-    let_go();
+    test.phase("the listener goes");
+    listener.close();
     pair.source().wait_event("MIGRATION", {{"status", "cancelled"}}, marks.source);
     // Until the connection that was asked for has come to nothing the source cannot migrate again; no event tells it.
     const auto deadline = qtest::Deadline::in(migration::usual_timeout);
@@ -141,27 +139,38 @@ void cancel_setup(Case& test, MigrationPair& pair, const Json& arguments, const 
     pair.expect_good_migration_follows();
 }
 
-/// A connection is asked for and never made: of the stream itself, or (`room` for that one) of multifd; or it is made
-/// and what must be answered there, a TLS handshake, is not.
-void after_setup(Case& test, MigrationPair::Options options, unsigned room)
+/// The connection is asked for and not made.
+void after_setup(Case& test)
 {
-    MigrationPair pair(test, std::move(options));
-    FullListener listener(test.directory() / "full.sock", room);
-    test.phase("migrate to a listener that does not accept");
-    cancel_setup(test, pair, {{"uri", listener.uri()}}, [&] { listener.close(); });
+    MigrationPair pair(test, pausing_multifd());
+    FullListener listener(test.directory() / "full.sock", false);
+    test.phase("migrate to a listener that has no room");
+    const auto marks = pair.start({{"uri", listener.uri()}});
+    cancel_setup(test, pair, marks, listener);
 }
 
-/// Nobody reads what comes before RAM, and there is no room for it.
-void after_setup_unread(Case& test)
+/// The stream's own connection is made, one of multifd's is not.
+void after_setup_channels(Case& test)
 {
-    MigrationPair pair(test, {});
-    qtest::SocketPair stream;
-    const std::vector<char> filling(4096);
-    while (send(stream.theirs.get(), filling.data(), filling.size(), MSG_DONTWAIT) > 0)
-        ;
-    hand_over(test, pair.source(), std::move(stream.theirs));
-    test.phase("migrate to a socket that is full");
-    cancel_setup(test, pair, {{"uri", "fd:migration"}}, [&] { stream.ours.reset(); });
+    MigrationPair pair(test, pausing_multifd());
+    FullListener listener(test.directory() / "full.sock", true);
+    test.phase("migrate to a listener that has room for one");
+    const auto marks = pair.start({{"uri", listener.uri()}});
+    listener.await_connection(test.loop());
+    cancel_setup(test, pair, marks, listener);
+}
+
+/// The connection is made, and its TLS handshake begun.
+void after_setup_tls(Case& test)
+{
+    MigrationPair pair(test, {.only_source = {.parameters = {{"tls-creds", "tls"}},
+                                              .arguments = {"-object", "tls-creds-anon,id=tls,endpoint=client"}}});
+    FullListener listener(test.directory() / "full.sock", true);
+    test.phase("migrate to a listener that does not answer");
+    const auto marks = pair.start({{"uri", listener.uri()}});
+    listener.await_connection(test.loop());
+    listener.await_bytes(test.loop());
+    cancel_setup(test, pair, marks, listener);
 }
 
 void after_active(Case& test)
@@ -258,20 +267,10 @@ void register_cancel(Registry& registry)
     add("completed", "cancel after a migration, on both sides, changes nothing", after_completed);
     add("cancelled", "a second cancel changes nothing", after_cancelled);
     add("cancelling", "a second cancel changes nothing while the first is being carried out", after_cancelling);
-    add("setup", "cancel while the connection is still being made",
-        [](Case& test) { after_setup(test, pausing_multifd(), 0); }, multifd);
-    add("setup/channels", "cancel while multifd's connections are still being made",
-        [](Case& test) { after_setup(test, pausing_multifd(), 1); }, multifd);
-    add(
-        "setup/tls", "cancel while nobody answers the TLS handshake",
-        [](Case& test) {
-            after_setup(test,
-                        {.only_source = {.parameters = {{"tls-creds", "tls"}},
-                                         .arguments = {"-object", "tls-creds-anon,id=tls,endpoint=client"}}},
-                        1);
-        },
+    add("setup", "cancel while the connection is still being made", after_setup, multifd);
+    add("setup/channels", "cancel while multifd's connections are still being made", after_setup_channels, multifd);
+    add("setup/tls", "cancel while nobody answers the TLS handshake", after_setup_tls,
         {Need::object("tls-creds-anon")});
-    add("setup/unread", "cancel while the source cannot write what comes before RAM", after_setup_unread);
     add("active", "cancel in the middle of RAM", after_active, multifd);
     add("pre-switchover", "cancel when the guest is stopped already: it goes on", after_pre_switchover, multifd);
 }

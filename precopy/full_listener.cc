@@ -10,11 +10,24 @@
 #include <fmt/format.h>
 
 #include "errors.h"
+#include "vm.h"
 
 namespace precopy
 {
 
-FullListener::FullListener(std::string path, unsigned room)
+namespace
+{
+
+void await_readable(qtest::Loop& loop, int fd, const std::string& what)
+{
+    bool readable = false;
+    const auto watch = loop.watch(fd, G_IO_IN, [&] { readable = true; });
+    loop.until([&] { return readable; }, qtest::Deadline::in(migration::usual_timeout), what);
+}
+
+} // namespace
+
+FullListener::FullListener(std::string path, bool room_for_one)
     : path_(std::move(path)), socket_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0))
 {
     sockaddr_un address{AF_UNIX, {}};
@@ -27,10 +40,26 @@ FullListener::FullListener(std::string path, unsigned room)
     while (connect(queue_.back().get(), where, sizeof address) == 0);
     if (errno != EAGAIN)
         throw qtest::EnvironmentError(fmt::format("cannot connect to {}: {}", path_, std::strerror(errno)));
-    while (room-- > 0)
+    // The queue of a backlog of 0 holds one.
+    if (room_for_one)
         qtest::UniqueFd accepted(accept(socket_.get(), nullptr, nullptr));
 }
 
-void FullListener::close() { socket_.reset(); }
+void FullListener::await_connection(qtest::Loop& loop)
+{
+    await_readable(loop, socket_.get(), "a connection to " + path_);
+    connection_.reset(accept(socket_.get(), nullptr, nullptr));
+}
+
+void FullListener::await_bytes(qtest::Loop& loop)
+{
+    await_readable(loop, connection_.get(), "the first bytes sent to " + path_);
+}
+
+void FullListener::close()
+{
+    connection_.reset();
+    socket_.reset();
+}
 
 } // namespace precopy

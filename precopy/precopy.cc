@@ -6,7 +6,8 @@ namespace precopy
 
 void register_cases(harness::Registry& registry)
 {
-    for (const auto register_theme : {register_again, register_cancel, register_compression, register_file, register_multifd, register_plain, register_refused, register_validate})
+    for (const auto register_theme : {register_again, register_cancel, register_compression, register_file,
+                                      register_multifd, register_plain, register_refused, register_validate})
         register_theme(registry);
 }
 

@@ -49,38 +49,37 @@ void add_capabilities(std::vector<Refusal>& all)
 {
     const char* zero_copy = "Zero copy only available for non-compressed non-TLS multifd migration";
     const std::vector<std::string> tls{"-object", "tls-creds-anon,id=tls,endpoint=client"};
-    all.insert(
-        all.end(),
-        {
-            combination("multifd+xbzrle", {"multifd", "xbzrle"}, "Multifd is not compatible with xbzrle"),
-            combination("multifd+xbzrle/later", {"xbzrle"}, "Multifd is not compatible with xbzrle",
-                        {.capabilities = {"multifd"}}),
-            combination("mapped-ram+postcopy-ram", {"mapped-ram", "postcopy-ram"},
-                        "Mapped-ram migration is incompatible with postcopy"),
-            combination("mapped-ram+xbzrle", {"mapped-ram", "xbzrle"},
-                        "Mapped-ram migration is incompatible with xbzrle"),
-            combination("postcopy-ram+x-ignore-shared", {"postcopy-ram", "x-ignore-shared"},
-                        "Postcopy is not compatible with ignore-shared"),
-            combination("postcopy-preempt", {"postcopy-preempt"}, "Postcopy preempt requires postcopy-ram"),
-            taken_away("postcopy-ram", "postcopy-preempt", "Postcopy preempt requires postcopy-ram"),
-            combination("switchover-ack", {"switchover-ack"},
-                        "Capability 'switchover-ack' requires capability 'return-path'"),
-            taken_away("return-path", "switchover-ack",
-                       "Capability 'switchover-ack' requires capability 'return-path'"),
-            combination("dirty-limit+auto-converge", {"dirty-limit", "auto-converge"},
-                        "dirty-limit conflicts with auto-converge"),
-            combination("zero-copy-send", {"zero-copy-send"}, zero_copy),
-            // The others must stay off too.
-            combination("several-at-once", {"xbzrle", "auto-converge", "zero-copy-send"}, zero_copy),
-            taken_away("multifd", "zero-copy-send", zero_copy),
-            combination("zero-copy-send+zlib", {"multifd", "zero-copy-send"}, zero_copy,
-                        {.parameters = {{"multifd-compression", "zlib"}}}),
-            combination("zero-copy-send+tls", {"multifd", "zero-copy-send"}, zero_copy,
-                        {.parameters = {{"tls-creds", "tls"}}, .arguments = tls}),
-        });
-    for (const char* other : {"auto-converge", "dirty-bitmaps", "late-block-activate", "multifd",
-                              "pause-before-switchover", "postcopy-ram", "release-ram", "return-path",
-                              "validate-uuid", "xbzrle"})
+    all.insert(all.end(),
+               {
+                   combination("multifd+xbzrle", {"multifd", "xbzrle"}, "Multifd is not compatible with xbzrle"),
+                   combination("multifd+xbzrle/later", {"xbzrle"}, "Multifd is not compatible with xbzrle",
+                               {.capabilities = {"multifd"}}),
+                   combination("mapped-ram+postcopy-ram", {"mapped-ram", "postcopy-ram"},
+                               "Mapped-ram migration is incompatible with postcopy"),
+                   combination("mapped-ram+xbzrle", {"mapped-ram", "xbzrle"},
+                               "Mapped-ram migration is incompatible with xbzrle"),
+                   combination("postcopy-ram+x-ignore-shared", {"postcopy-ram", "x-ignore-shared"},
+                               "Postcopy is not compatible with ignore-shared"),
+                   combination("postcopy-preempt", {"postcopy-preempt"}, "Postcopy preempt requires postcopy-ram"),
+                   taken_away("postcopy-ram", "postcopy-preempt", "Postcopy preempt requires postcopy-ram"),
+                   combination("switchover-ack", {"switchover-ack"},
+                               "Capability 'switchover-ack' requires capability 'return-path'"),
+                   taken_away("return-path", "switchover-ack",
+                              "Capability 'switchover-ack' requires capability 'return-path'"),
+                   combination("dirty-limit+auto-converge", {"dirty-limit", "auto-converge"},
+                               "dirty-limit conflicts with auto-converge"),
+                   combination("zero-copy-send", {"zero-copy-send"}, zero_copy),
+                   // The others must stay off too.
+                   combination("several-at-once", {"xbzrle", "auto-converge", "zero-copy-send"}, zero_copy),
+                   taken_away("multifd", "zero-copy-send", zero_copy),
+                   combination("zero-copy-send+zlib", {"multifd", "zero-copy-send"}, zero_copy,
+                               {.parameters = {{"multifd-compression", "zlib"}}}),
+                   combination("zero-copy-send+tls", {"multifd", "zero-copy-send"}, zero_copy,
+                               {.parameters = {{"tls-creds", "tls"}}, .arguments = tls}),
+               });
+    for (const char* other :
+         {"auto-converge", "dirty-bitmaps", "late-block-activate", "multifd", "pause-before-switchover", "postcopy-ram",
+          "release-ram", "return-path", "validate-uuid", "xbzrle"})
         all.push_back(combination(std::string("background-snapshot+") + other, {"background-snapshot", other},
                                   std::string("Background-snapshot is not compatible with ") + other));
     Refusal unprivileged = combination("background-snapshot/unprivileged", {"background-snapshot"},
@@ -88,13 +87,18 @@ void add_capabilities(std::vector<Refusal>& all)
     unprivileged.needs.push_back(Need::host("no userfaultfd", userfaultfd_allowed));
     Refusal ring = combination("dirty-limit/no-ring", {"dirty-limit"},
                                "dirty-limit requires KVM with accelerator property 'dirty-ring-size' set");
-    Refusal unknown{"capability/unknown", "migrate-set-capabilities", capabilities({"no-such"}),
+    Refusal unknown{"capability/unknown",
+                    "migrate-set-capabilities",
+                    capabilities({"no-such"}),
                     {"Parameter 'capability' does not accept value 'no-such'"}};
     all.insert(all.end(), {unprivileged, ring, unknown});
-    for (const auto& [name, value] : {std::pair<const char*, const char*>{"multifd-compression", "zlib"},
-                                      {"tls-creds", "tls"}}) {
-        Refusal later{std::string("parameter/") + name + "/zero-copy-send", "migrate-set-parameters",
-                      Json{{name, value}}, {zero_copy}, {Need::capability("zero-copy-send")}};
+    for (const auto& [name, value] :
+         {std::pair<const char*, const char*>{"multifd-compression", "zlib"}, {"tls-creds", "tls"}}) {
+        Refusal later{std::string("parameter/") + name + "/zero-copy-send",
+                      "migrate-set-parameters",
+                      Json{{name, value}},
+                      {zero_copy},
+                      {Need::capability("zero-copy-send")}};
         later.with = {.capabilities = {"multifd", "zero-copy-send"}, .arguments = tls};
         all.push_back(later);
     }

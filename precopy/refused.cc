@@ -28,9 +28,9 @@ std::vector<Json> settings(MigrationPair& pair)
 void expect_same(Case& test, const std::vector<Json>& before, const std::vector<Json>& after)
 {
     for (std::size_t i = 0; i < before.size(); i++)
-        test.check(before[i] == after[i], fmt::format("the refused command changed {}: {} before, {} after",
-                                                      i < before.size() / 2 ? "the source" : "the target",
-                                                      before[i].dump(), after[i].dump()));
+        test.check(before[i] == after[i],
+                   fmt::format("the refused command changed {}: {} before, {} after",
+                               i < before.size() / 2 ? "the source" : "the target", before[i].dump(), after[i].dump()));
 }
 
 MigrationPair::Marks reach(Case& test, MigrationPair& pair, When when)
