@@ -22,14 +22,8 @@ Json file_descriptor(Case& test, MigrationPair& pair)
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         throw qtest::EnvironmentError("no socket pair");
     qtest::UniqueFd sources(ends[0]);
-    qtest::UniqueFd targets(ends[1]);
-    const auto hand_over = [&](migration::Vm& vm, qtest::UniqueFd fd) {
-        qtest::Sending how;
-        how.fds.push_back(std::move(fd));
-        vm.qmp().execute_async("getfd", {{"fdname", "migration"}}, std::move(how)).get(test.deadline());
-    };
-    hand_over(pair.target(), std::move(targets));
-    hand_over(pair.source(), std::move(sources));
+    hand_over(test, pair.target(), qtest::UniqueFd(ends[1]));
+    hand_over(test, pair.source(), std::move(sources));
     return pair.listen_with({{"uri", "fd:migration"}});
 }
 

@@ -6,8 +6,9 @@ namespace precopy
 
 void register_cases(harness::Registry& registry)
 {
-    for (const auto register_theme : {register_compression, register_file, register_multifd, register_multifd_postcopy,
-                                      register_plain, register_tls, register_tls_wire})
+    for (const auto register_theme : {register_again, register_cancel, register_compression, register_file,
+                                      register_multifd, register_multifd_postcopy, register_plain, register_refused,
+                                      register_tls, register_tls_wire, register_validate})
         register_theme(registry);
 }
 

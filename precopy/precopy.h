@@ -10,12 +10,16 @@ namespace precopy
 void register_cases(harness::Registry& registry);
 
 // The themes, each in a file of its own.
+void register_again(harness::Registry& registry);
+void register_cancel(harness::Registry& registry);
 void register_compression(harness::Registry& registry);
 void register_file(harness::Registry& registry);
 void register_multifd(harness::Registry& registry);
 void register_multifd_postcopy(harness::Registry& registry);
 void register_plain(harness::Registry& registry);
+void register_refused(harness::Registry& registry);
 void register_tls(harness::Registry& registry);
 void register_tls_wire(harness::Registry& registry);
+void register_validate(harness::Registry& registry);
 
 } // namespace precopy

@@ -17,6 +17,13 @@ Json tcp_channels(Case&, MigrationPair& pair)
     return pair.listen_with({{"channels", Json::array({Json{{"channel-type", "main"}, {"addr", address}}})}});
 }
 
+void hand_over(Case& test, migration::Vm& vm, qtest::UniqueFd fd)
+{
+    qtest::Sending how;
+    how.fds.push_back(std::move(fd));
+    vm.qmp().execute_async("getfd", {{"fdname", "migration"}}, std::move(how)).get(test.deadline());
+}
+
 void live(Case& test, const Transport& transport, MigrationPair::Options options, const Hook& held_back)
 {
     MigrationPair pair(test, std::move(options));
@@ -39,6 +46,15 @@ void non_live(Case& test, const Transport& transport, MigrationPair::Options opt
     pair.converge();
     test.phase("migrate, stopped");
     const auto marks = pair.migrate_with(transport(test, pair));
+    pair.expect_completed(marks);
+    pair.expect_target_continues();
+}
+
+void expect_good_migration(Case& test, MigrationPair& pair)
+{
+    test.phase("a good migration");
+    pair.converge();
+    const auto marks = pair.migrate_with(tcp(test, pair));
     pair.expect_completed(marks);
     pair.expect_target_continues();
 }

@@ -26,6 +26,9 @@ Json unix_socket(Case& test, MigrationPair& pair);
 /// The same as a list of channels (QEMU 8.2 and later), with the port 0 that the target replaces by a real one.
 Json tcp_channels(Case& test, MigrationPair& pair);
 
+/// Gives QEMU a descriptor under the name `migration`, for "fd:migration".
+void hand_over(Case& test, migration::Vm& vm, qtest::UniqueFd fd);
+
 /// What else is to be held, or done, at a moment of the procedure.
 using Hook = std::function<void(MigrationPair&)>;
 
@@ -34,5 +37,7 @@ using Hook = std::function<void(MigrationPair&)>;
 void live(Case& test, const Transport& transport, MigrationPair::Options options = {}, const Hook& held_back = {});
 /// The guest is stopped first.
 void non_live(Case& test, const Transport& transport, MigrationPair::Options options = {});
+/// To the target as it is, so nothing that was refused or failed before has done it any harm.
+void expect_good_migration(Case& test, MigrationPair& pair);
 
 } // namespace precopy

@@ -64,8 +64,9 @@ void MigrationPair::expect_statuses(Vm& vm, EventLog::Mark since, std::vector<st
     // What later versions tell (`device` from 10.0 on, `failing` and `postcopy-device` by 11.1), and no schema says
     // which do.
     const auto allow = [&](const char* extra, std::initializer_list<const char*> before) {
-        if (std::find(seen.begin(), seen.end(), extra) != seen.end())
-            expected.insert(std::find_first_of(expected.begin(), expected.end(), before.begin(), before.end()), extra);
+        const auto place = std::find_first_of(expected.begin(), expected.end(), before.begin(), before.end());
+        if (place != expected.end() && std::find(seen.begin(), seen.end(), extra) != seen.end())
+            expected.insert(place, extra);
     };
     allow("postcopy-device", {"postcopy-active"});
     allow("device", {"postcopy-device", "postcopy-active", "completed", "colo"});
