@@ -6,7 +6,9 @@ namespace precopy
 
 void register_cases(harness::Registry& registry)
 {
-    for (const auto register_theme : {register_compression, register_file, register_multifd, register_plain})
+    for (const auto register_theme : {register_analyze, register_chain, register_compression, register_cpus,
+                                      register_file, register_host_transports, register_memory, register_multifd,
+                                      register_pause, register_plain, register_snapshot, register_suspend})
         register_theme(registry);
 }
 
