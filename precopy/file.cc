@@ -14,6 +14,7 @@
 #include "log_file.h"
 #include "multifd.h"
 #include "precopy.h"
+#include "saved_stream.h"
 
 namespace precopy
 {
@@ -107,6 +108,10 @@ void through_file(Case& test, const Shape& shape, MigrationPair::Options options
         pair.await_resend(marks);
     pair.converge();
     pair.wait_status(pair.source(), "completed", marks.source);
+    if (pair.options().launch.memory != migration::Memory::shared_file) {
+        test.phase("analyze the file");
+        expect_saved(test, pair.source(), file_of(test), shape.at_offset ? offset : 0);
+    }
     test.phase("load from the file");
     marks.target = pair.target().mark();
     pair.listen_with(to);

@@ -179,12 +179,14 @@ struct Notes {
     std::uint32_t test_end;
     std::uint32_t suspended;
     std::uint32_t woken;
+    std::uint32_t suspend_request;
 };
 static_assert(GUEST_INFO_PASS == GUEST_INFO + offsetof(Notes, pass));
 static_assert(GUEST_INFO_RAM_END == GUEST_INFO + offsetof(Notes, ram_end));
 static_assert(GUEST_INFO_TEST_END == GUEST_INFO + offsetof(Notes, test_end));
 static_assert(GUEST_INFO_SUSPENDED == GUEST_INFO + offsetof(Notes, suspended));
 static_assert(GUEST_INFO_WOKEN == GUEST_INFO + offsetof(Notes, woken));
+static_assert(GUEST_INFO_SUSPEND_REQUEST == GUEST_INFO + offsetof(Notes, suspend_request));
 
 Notes read_notes(const ReadRam& read_ram)
 {

@@ -20,7 +20,7 @@ namespace guest
 /// What the guest is to do besides its passes.
 struct Options {
     /// Suspend to RAM after this pass, once: it prints 'S', QEMU tells SUSPEND. QMP `system_wakeup` makes it print 'W'
-    /// and go on with the next pass. 0: never.
+    /// and go on with the next pass. 0: not before it is asked to (GUEST_INFO_SUSPEND_REQUEST).
     std::uint32_t suspend_after_pass = 0;
 };
 

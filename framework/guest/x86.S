@@ -106,6 +106,7 @@ begin:
         xorl    %eax, %eax
         movl    %eax, GUEST_INFO_SUSPENDED
         movl    %eax, GUEST_INFO_WOKEN
+        movl    %eax, GUEST_INFO_SUSPEND_REQUEST
         print   'A'
 
         /* RAM above 16 MiB in units of 64 KiB: CMOS bytes 0x34 and 0x35. */
@@ -228,9 +229,13 @@ alternated:
         print   'B'
 passed:
         cmpl    suspend_after, %ebx
-        jne     next_pass
+        je      suspend
+        cmpl    $0, GUEST_INFO_SUSPEND_REQUEST
+        je      next_pass
 
         /* EBX and ESI still say: this pass is complete. */
+suspend:
+        movl    $0, GUEST_INFO_SUSPEND_REQUEST
         movl    %ebx, GUEST_INFO_SUSPENDED
         pci_select ICH9_LPC(0)
         inl     %dx, %eax

@@ -12,8 +12,9 @@
 /* In the ROM: the pass after which the guest suspends to RAM, once; 0 for never. */
 #define GUEST_ROM_SUSPEND_AFTER (GUEST_ROM_SIZE - 0x60)
 
-/* In low RAM, a page of its own: six 32-bit words that last, and room to make 16 bytes in. SUSPENDED is the pass after
- * which the guest suspended, WOKEN the same once it goes on; both are 0 before. */
+/* In low RAM, a page of its own: seven 32-bit words that last, and room to make 16 bytes in. SUSPENDED is the pass after
+ * which the guest suspended, WOKEN the same once it goes on; both are 0 before. Who writes another value than 0 to
+ * SUSPEND_REQUEST from outside makes the guest suspend at the end of the pass, once as well. */
 #define GUEST_INFO 0x1000
 #define GUEST_INFO_MAGIC 0x1000
 #define GUEST_INFO_PASS 0x1004
@@ -21,6 +22,7 @@
 #define GUEST_INFO_TEST_END 0x100c
 #define GUEST_INFO_SUSPENDED 0x1010
 #define GUEST_INFO_WOKEN 0x1014
+#define GUEST_INFO_SUSPEND_REQUEST 0x1018
 #define GUEST_INFO_SCRATCH 0x1020
 #define GUEST_MAGIC 0x5453494d
 

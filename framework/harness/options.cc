@@ -64,7 +64,8 @@ std::vector<std::string> as_goption_likes(int argc, char** argv, gboolean& json_
 
 constexpr const char* which_qemu =
     "The QEMU: QTEST_QEMU_BINARY; for a pair QTEST_QEMU_BINARY_SRC and QTEST_QEMU_BINARY_DST; else the newest that\n"
-    "scripts/get-qemu brought, else qemu-system-x86_64 from PATH. Machine type: --machine, QTEST_QEMU_MACHINE_TYPE, pc.";
+    "scripts/get-qemu brought, else qemu-system-x86_64 from PATH. Machine type: --machine, QTEST_QEMU_MACHINE_TYPE, pc.\n"
+    "QTEST_ANALYZE_SCRIPT: QEMU's scripts/analyze-migration.py, for /migration/analyze-script to run as well.";
 
 std::string summary_with(const std::vector<Verb>& verbs)
 {

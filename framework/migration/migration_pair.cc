@@ -116,17 +116,16 @@ void MigrationPair::replace_target(const std::string& name, bool like_first)
     set_up(*target_, side);
 }
 
-void MigrationPair::move_on(const std::string& name)
+void MigrationPair::move_on(const std::string& name, const harness::Qemu& qemu)
 {
     test_.phase(fmt::format("{} becomes the source, start {}", target_->name(), name));
     source_->machine().quit();
     source_->machine().wait_exit(Deadline::in(usual_timeout));
     source_ = target_;
-    // The next is the other QEMU: of a pair A, B a chain is A→B→A.
-    const bool at_target = source_->machine().config().binary == test_.setting().target.binary;
-    target_ = &start_vm(name, at_target ? test_.setting().source : test_.setting().target, true, options_.only_target);
+    target_ = &start_vm(name, qemu, true, options_.only_target);
     set_up(*source_, options_.only_source);
     set_up(*target_, options_.only_target);
+    source_->cont();
 }
 
 bool MigrationPair::target_survives() const
@@ -147,7 +146,7 @@ Json MigrationPair::listen_with(const Json& arguments)
     target_->qmp().execute("migrate-incoming", incoming);
     wait_status(*target_, "setup", since);
     const auto address = target_->qmp().execute("query-migrate").find("socket-address[0]");
-    if (!address || !address->has("port"))
+    if (!address || address->find("type") != Json("inet"))
         return arguments;
     const std::string port = address->at("port").as_string();
     port_ = std::stoi(port);

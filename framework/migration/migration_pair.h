@@ -64,9 +64,9 @@ class MigrationPair
     /// Side of the options added is left out unless `like_first`. `name` is unique in the case. This one is
     /// to succeed, whatever Options::target_fails was.
     void replace_target(const std::string& name, bool like_first = true);
-    /// What was the target becomes the source, with a new target called `name`; the old source ends. The capabilities
-    /// and parameters of the options are set on both anew.
-    void move_on(const std::string& name);
+    /// What was the target, stopped, becomes the source and runs, with a new target called `name`; the old source ends.
+    /// The capabilities and parameters of the options are set on both anew.
+    void move_on(const std::string& name, const harness::Qemu& qemu);
 
     /// The target listens at `uri` ("unix:PATH", "tcp:127.0.0.1:0"), and tells the status `setup`; returns the URI that
     /// leads there.

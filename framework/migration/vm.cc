@@ -10,19 +10,14 @@
 #include <fmt/ranges.h>
 
 #include "errors.h"
+#include "ram_mapping.h"
 
 namespace migration
 {
 
 guest::ReadRam ram_reader(qtest::Machine& machine)
 {
-    const std::string answer = machine.qmp().hmp("gpa2hva 0");
-    // "Host virtual address for 0x0 (pc.ram) is 0x7f1e17e00000"
-    const std::size_t at = answer.rfind("is 0x");
-    if (at == std::string::npos)
-        throw qtest::TestFailure(fmt::format("{}: HMP gpa2hva 0 says no host address: {}", machine.name(), answer));
-    return [&machine, host_address = std::stoull(answer.substr(at + 3), nullptr, 16)](std::uint64_t address,
-                                                                                      std::span<std::uint8_t> buffer) {
+    return [&machine, host_address = ram_address(machine)](std::uint64_t address, std::span<std::uint8_t> buffer) {
         const iovec here{buffer.data(), buffer.size()};
         const iovec there{reinterpret_cast<void*>(host_address + address), buffer.size()};
         if (process_vm_readv(machine.pid(), &here, 1, &there, 1, 0) != static_cast<ssize_t>(buffer.size()))

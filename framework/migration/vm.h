@@ -73,8 +73,8 @@ class Vm
 
     std::size_t ram_size() const noexcept { return ram_size_; }
     guest::ReadRam ram_reader() { return migration::ram_reader(machine_); }
-    /// The first CPU's registers, as HMP `info registers` prints them.
-    std::string registers() { return qmp().hmp("info registers"); }
+    /// The registers of all CPUs, the boot CPU first, as HMP `info registers -a` prints them.
+    std::string registers() { return qmp().hmp("info registers -a"); }
     /// Holds every byte of RAM against what the guest must have written by now. Throws qtest::TestFailure naming the
     /// first wrong byte, its page, what was expected and seen.
     void check_ram();

@@ -162,6 +162,21 @@ TEST_P(GuestOnQemu, SuspendsAfterThePassAskedForAndGoesOnWhenWoken)
     end(*machine);
 }
 
+TEST_P(GuestOnQemu, SuspendsAtTheEndOfAPassWhenAskedTo)
+{
+    const auto machine = start("vm", {});
+    machine->console().wait("B", 0, Deadline::in(20s));
+    machine->qtest().writel(GUEST_INFO_SUSPEND_REQUEST, 1);
+    machine->qmp().wait_event("SUSPEND", {}, 0, Deadline::in(20s));
+    const std::uint32_t pass = machine->qtest().readl(GUEST_INFO_PASS);
+    await_suspension(*machine, pass);
+    const auto since = machine->console().mark();
+    wake(*machine);
+    expect_progress(*machine, pass, since);
+    EXPECT_EQ(machine->qmp().events().count("SUSPEND", {}, 0), 1U);
+    end(*machine);
+}
+
 TEST_P(GuestOnQemu, RamIsKnownWhereverAWakingGuestIsStopped)
 {
     const auto machine = start("vm", {.suspend_after_pass = 3});
