@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "device_state.h"
 #include "errors.h"
 
 namespace migration
@@ -69,7 +70,9 @@ void compare_registers(Vm& source, Vm& target)
 
 void expect_same_guest(Vm& source, Vm& target)
 {
+    // First, for its failure is the plainest; the section of a CPU has the same and more.
     compare_registers(source, target);
+    expect_same_devices(source, target, source.machine().config().binary == target.machine().config().binary);
     compare_ram(source, target);
 }
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "device_registers.h"
 #include "errors.h"
 
 namespace migration
@@ -47,6 +48,9 @@ MigrationPair::MigrationPair(harness::Case& test, Options options) : test_(test)
         options_.before(*this);
     test_.phase("guest starts");
     source_->await_guest();
+    // Not beside a guest that programs devices itself: it would be between two writes of its own.
+    if (options_.launch.guest.suspend_after_pass == 0)
+        set_device_registers(*source_);
 }
 
 Vm& MigrationPair::start_vm(const std::string& name, const harness::Qemu& qemu, bool target, const Side& side)

@@ -10,6 +10,7 @@
 
 #include "colo_pair.h"
 #include "damage_cases.h"
+#include "device_cases.h"
 #include "errors.h"
 #include "main.h"
 #include "memory_oracle.h"
@@ -226,6 +227,7 @@ void register_cases(harness::Registry& registry)
     add("checkpoint/left_out", "no checkpoint", checkpoint_left_out);
     add("exit/wrong_one_announced", "QEMU ends other than announced", wrong_exit_announced);
     self_check::register_damage_cases(registry);
+    self_check::register_device_cases(registry);
 }
 
 } // namespace
