@@ -10,6 +10,7 @@ namespace precopy
 void register_cases(harness::Registry& registry);
 
 // The themes, each in a file of its own.
+void register_caps(harness::Registry& registry);
 void register_compression(harness::Registry& registry);
 void register_file(harness::Registry& registry);
 void register_multifd(harness::Registry& registry);

@@ -141,6 +141,7 @@ class MigrationPair
     Options options_;
     int port_ = 0;            // the target's, when it listens on TCP
     bool source_ran_ = false; // when the migration began
+    bool pauses_ = false;     // the source, before switchover
     std::vector<std::unique_ptr<Vm>> vms_;
     Vm* source_ = nullptr;
     Vm* target_ = nullptr;
