@@ -65,6 +65,8 @@ std::vector<std::string> brought()
     return programs;
 }
 
+} // namespace
+
 std::string find_program(const std::string& name, const std::string& origin)
 {
     const CharPtr found(g_find_program_in_path(name.c_str()));
@@ -78,8 +80,6 @@ std::string find_program(const std::string& name, const std::string& origin)
                                                                        : "is not an executable program",
                                        origin));
 }
-
-} // namespace
 
 std::string qemu_binary(const char* side)
 {

@@ -17,6 +17,11 @@ constexpr const char* architecture = "x86_64";
 /// program; else qemu-system-x86_64 from PATH. Throws EnvironmentError when there is none, or it is no program.
 std::string qemu_binary(const char* side = nullptr);
 
+/// The absolute path of this program, looked for in PATH unless it is a path. Throws EnvironmentError, telling who
+/// named it
+/// ("from --source"), when it is none.
+std::string find_program(const std::string& name, const std::string& origin);
+
 /// Every QEMU that qemu_binary() could mean: the one named by QTEST_QEMU_BINARY and no other, or all that
 /// scripts/get-qemu brought, oldest first, and PATH's before them. Throws EnvironmentError when there is none.
 std::vector<std::string> qemus_at_hand();

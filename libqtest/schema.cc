@@ -185,4 +185,12 @@ std::optional<std::string> Schema::machine(const std::string& name_or_alias) con
     return std::nullopt;
 }
 
+std::vector<std::string> Schema::machines() const
+{
+    std::vector<std::string> names;
+    for (const Json& one : saved_.at("machines").elements())
+        names.push_back(one.at("name").as_string());
+    return names;
+}
+
 } // namespace qtest

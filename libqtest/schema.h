@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "json.h"
 
@@ -45,6 +46,8 @@ class Schema
     bool has_migration_capability(const std::string& name) const;
     /// The machine type's own name ("pc-i440fx-7.2"), given that or an alias of it ("pc"); nothing when it is unknown.
     std::optional<std::string> machine(const std::string& name_or_alias) const;
+    /// The own names of all machine types.
+    std::vector<std::string> machines() const;
 
   private:
     explicit Schema(Json saved) : saved_(std::move(saved)) {}

@@ -13,6 +13,7 @@ void register_cases(harness::Registry& registry);
 void register_again(harness::Registry& registry);
 void register_analyze(harness::Registry& registry);
 void register_cancel(harness::Registry& registry);
+void register_caps(harness::Registry& registry);
 void register_chain(harness::Registry& registry);
 void register_compression(harness::Registry& registry);
 void register_cpus(harness::Registry& registry);

@@ -39,37 +39,44 @@ Version parse_version(const std::string& text)
     throw qtest::JsonError("'" + text + "' is no version");
 }
 
-std::string member(const Json& entry, const char* path)
+std::string member(const Json& entry, const std::string& path)
 {
     const auto value = entry.find(path);
     return value ? value->as_string() : "";
 }
 
+KnownTrouble::Range parse_range(const Json& entry, const std::string& side)
+{
+    const KnownTrouble::Range range{member(entry, side + "/from"), member(entry, side + "/before")};
+    for (const std::string& version : {range.from, range.before}) {
+        if (!version.empty())
+            parse_version(version);
+    }
+    return range;
+}
+
 KnownTrouble::Entry parse_entry(const Json& json)
 {
-    static constexpr std::array known{"cases", "qemu", "machine", "accelerator", "what", "reference", "deadline_s"};
+    static constexpr std::array known{"cases",       "qemu", "source",    "target",    "machine",
+                                      "accelerator", "what", "reference", "deadline_s"};
     for (const auto& [key, value] : json.members()) {
         if (std::find(known.begin(), known.end(), key) == known.end())
             throw qtest::JsonError("unknown member '" + key + "'");
     }
-    KnownTrouble::Entry entry{json.at("cases").as_string(),     member(json, "qemu/from"),
-                              member(json, "qemu/before"),      member(json, "machine"),
-                              member(json, "accelerator"),      json.at("what").as_string(),
-                              json.at("reference").as_string(), std::nullopt};
-    for (const std::string& version : {entry.from, entry.before}) {
-        if (!version.empty())
-            parse_version(version);
-    }
+    KnownTrouble::Entry entry{
+        json.at("cases").as_string(), parse_range(json, "qemu"),        parse_range(json, "source"),
+        parse_range(json, "target"),  member(json, "machine"),          member(json, "accelerator"),
+        json.at("what").as_string(),  json.at("reference").as_string(), std::nullopt};
     if (const auto seconds = json.find("deadline_s"))
         entry.deadline = std::chrono::seconds(seconds->as_uint());
     return entry;
 }
 
-bool in_range(const KnownTrouble::Entry& entry, const Qemu& qemu)
+bool is_in(const KnownTrouble::Range& range, const Qemu& qemu)
 {
     const Version version = parse_version(qemu.schema.version());
-    return (entry.from.empty() || version >= parse_version(entry.from)) &&
-           (entry.before.empty() || version < parse_version(entry.before));
+    return (range.from.empty() || version >= parse_version(range.from)) &&
+           (range.before.empty() || version < parse_version(range.before));
 }
 
 } // namespace
@@ -95,7 +102,8 @@ const KnownTrouble::Entry* KnownTrouble::find(const std::string& path, const Set
     const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) {
         return selects(entry.cases, path) && setting.machine.starts_with(entry.machine) &&
                (entry.accelerator.empty() || entry.accelerator == setting.accelerator) &&
-               (in_range(entry, setting.source) || in_range(entry, setting.target));
+               (is_in(entry.qemu, setting.source) || is_in(entry.qemu, setting.target)) &&
+               is_in(entry.source, setting.source) && is_in(entry.target, setting.target);
     });
     return found == entries_.end() ? nullptr : &*found;
 }

@@ -4,9 +4,9 @@
 // all the same; its failure is reported as TAP `# TODO`, its success as a notice that an entry is out of date.
 //
 // The file: {"entries": [{"cases": PATH-PREFIX, "qemu": {"from": "7.2", "before": "10.2"}, "what": TEXT, "reference":
-// TEXT, "machine": TYPE-PREFIX, "accelerator": NAME, "deadline_s": N}, …]}. `qemu`, `machine`, `accelerator` and
-// `deadline_s` may be left out. A pair is in a version range when either side is. `deadline_s` bounds the case while it
-// is known to fail.
+// TEXT, "machine": TYPE-PREFIX, "accelerator": NAME, "deadline_s": N}, …]}. All but `cases`, `what` and `reference` may
+// be left out. Of a pair, `qemu` is a version of either side; `source` and `target`, which take the same, are of that
+// side, and all that are given must hold. `deadline_s` bounds the case while it is known to fail.
 #pragma once
 
 #include <chrono>
@@ -23,10 +23,16 @@ namespace harness
 class KnownTrouble
 {
   public:
-    struct Entry {
-        std::string cases;
+    /// Of versions; an end that is empty is open.
+    struct Range {
         std::string from;
         std::string before;
+    };
+    struct Entry {
+        std::string cases;
+        Range qemu; // of either side
+        Range source;
+        Range target;
         std::string machine;
         std::string accelerator;
         std::string what;

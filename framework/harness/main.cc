@@ -75,7 +75,7 @@ int list(const Registry& registry, const Options& options)
         return 0;
     }
     const RunDirectory directory;
-    const Setting setting = Setting::from_environment(options.accelerator, options.machine, directory.path());
+    const Setting setting = Setting::from_environment(options.asked, directory.path());
     const RecordedTimes times(RecordedTimes::usual_file(), setting.accelerator);
     fmt::print("{}", (options.listing == Options::Listing::json ? list_json : list_table)(cases, setting, times));
     return 0;
@@ -144,7 +144,7 @@ int run(const Registry& registry, Options options, std::string_view catalogue)
     require_writable(options.run.evidence);
     const RunDirectory directory;
     options.debugging.require_tools();
-    Setting setting = Setting::from_environment(options.accelerator, options.machine, directory.path());
+    Setting setting = Setting::from_environment(options.asked, directory.path());
     setting.debugging = options.debugging;
     RecordedTimes times(RecordedTimes::usual_file(), setting.accelerator);
     const Calibration calibration = calibrate(options.run.jobs, options.stress);

@@ -63,8 +63,12 @@ std::vector<std::string> as_goption_likes(int argc, char** argv, gboolean& json_
 }
 
 constexpr const char* which_qemu =
-    "The QEMU: QTEST_QEMU_BINARY; for a pair QTEST_QEMU_BINARY_SRC and QTEST_QEMU_BINARY_DST; else the newest that\n"
-    "scripts/get-qemu brought, else qemu-system-x86_64 from PATH. Machine type: --machine, QTEST_QEMU_MACHINE_TYPE, pc.\n"
+    "The QEMU: QTEST_QEMU_BINARY; for a pair --source and --target, or QTEST_QEMU_BINARY_SRC and QTEST_QEMU_BINARY_DST;
+"
+    "else the newest that scripts/get-qemu brought, else qemu-system-x86_64 from PATH. Machine type: --machine,
+"
+    "QTEST_QEMU_MACHINE_TYPE, pc; of a pair the newest such one that both have.
+"
     "QTEST_ANALYZE_SCRIPT: QEMU's scripts/analyze-migration.py, for /migration/analyze-script to run as well.";
 
 std::string summary_with(const std::vector<Verb>& verbs)
@@ -93,6 +97,7 @@ struct Raw {
     gboolean pause = FALSE, dry_run = FALSE, fail_fast = FALSE, shuffle = FALSE, require_no_skip = FALSE;
     Texts paths, skips, tags, traces;
     Text gdb, valgrind, mode, seed, accelerator, machine, trouble, evidence, shard, junit, json, nursery;
+    Text source, target;
     int jobs = -1, repeat = -1, stress = 0, keep_runs = 10;
     double multiplier = 1;
 };
@@ -170,6 +175,10 @@ void parse_words(Raw& raw, int argc, char** argv, const std::vector<Verb>& verbs
         {"dry-run", 0, 0, G_OPTION_ARG_NONE, &raw.dry_run, "Print the command lines of the cases' VMs and start none",
          nullptr},
         {"accel", 0, 0, G_OPTION_ARG_STRING, &raw.accelerator.text, "tcg or kvm (tcg)", "NAME"},
+        {"source", 0, 0, G_OPTION_ARG_FILENAME, &raw.source.text, "The source's QEMU (also: QTEST_QEMU_BINARY_SRC)",
+         "QEMU"},
+        {"target", 0, 0, G_OPTION_ARG_FILENAME, &raw.target.text, "The target's QEMU (also: QTEST_QEMU_BINARY_DST)",
+         "QEMU"},
         {"machine", 0, 0, G_OPTION_ARG_STRING, &raw.machine.text, "Machine type: pc, q35 or a versioned one (pc)",
          "TYPE"},
         {"known-trouble", 0, 0, G_OPTION_ARG_FILENAME, &raw.trouble.text, "Another catalogue of known trouble", "FILE"},
@@ -252,9 +261,11 @@ Options Options::parse(int argc, char** argv, const std::vector<Verb>& verbs)
     options.run.evidence = raw.evidence ? raw.evidence.get() : "evidence";
     if (options.run.evidence.empty())
         throw qtest::EnvironmentError("--evidence: no directory is named");
+    options.asked.source = raw.source.get();
+    options.asked.target = raw.target.get();
+    options.asked.machine = raw.machine.get();
     if (raw.accelerator)
-        options.accelerator = raw.accelerator.get();
-    options.machine = raw.machine.get();
+        options.asked.accelerator = raw.accelerator.get();
     options.known_trouble = raw.trouble.get();
     // Calibration comes on top of the multiplier each time.
     options.run.reproduce = {"--timeout-multiplier", fmt::format("{}", options.timeout_multiplier)};

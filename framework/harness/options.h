@@ -34,8 +34,7 @@ struct Options {
     std::uint32_t seed = 0; // 0: to be drawn
     unsigned stress = 0;
     double timeout_multiplier = 1;
-    std::string accelerator = "tcg";
-    std::string machine;
+    Setting::Asked asked;
     std::string known_trouble; // a file instead of the catalogue built in
     Debugging debugging;
     RunOptions run;

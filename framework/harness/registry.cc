@@ -5,11 +5,12 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace harness
 {
 
-std::string Need::text() const
+std::string Need::bare_text() const
 {
     static constexpr const char* kinds[] = {"capability ",          "command ",     "argument ", "value ", "object ",
                                             "migration transport ", "accelerator ", ""};
@@ -21,6 +22,30 @@ std::string Need::text() const
     return command_name == "migrate-set-parameters" ? "migration parameter " + name : text + " of " + command_name;
 }
 
+std::string Need::text() const
+{
+    static constexpr const char* sides[] = {"", " (source)", " (target)"};
+    return bare_text() + sides[static_cast<int>(side)];
+}
+
+bool Need::is_met_by(const qtest::Schema& schema) const
+{
+    switch (kind) {
+    case Kind::capability:
+        return schema.has_migration_capability(name);
+    case Kind::argument:
+        return schema.has_argument(command_name, name);
+    case Kind::value:
+        return schema.has_value(command_name, argument_name, name);
+    case Kind::object:
+        return schema.has_object(name);
+    case Kind::transport:
+        return schema.has_transport(name);
+    default:
+        return schema.has_command(name);
+    }
+}
+
 std::optional<std::string> Need::missing(const Setting& setting) const
 {
     if (kind == Kind::host)
@@ -29,27 +54,18 @@ std::optional<std::string> Need::missing(const Setting& setting) const
         return setting.accelerator == name
                    ? std::nullopt
                    : std::optional(fmt::format("needs --accel {}, this run has {}", name, setting.accelerator));
-    const auto has = [this](const qtest::Schema& schema) {
-        switch (kind) {
-        case Kind::capability:
-            return schema.has_migration_capability(name);
-        case Kind::argument:
-            return schema.has_argument(command_name, name);
-        case Kind::value:
-            return schema.has_value(command_name, argument_name, name);
-        case Kind::object:
-            return schema.has_object(name);
-        case Kind::transport:
-            return schema.has_transport(name);
-        default:
-            return schema.has_command(name);
-        }
+    std::vector<std::string> without;
+    const auto look = [&](const Qemu& qemu, const char* which) {
+        if (!is_met_by(qemu.schema))
+            without.push_back(fmt::format("QEMU {}{}", qemu.schema.version(), setting.is_pair() ? which : ""));
     };
-    for (const Qemu* qemu : {&setting.source, &setting.target}) {
-        if (!has(qemu->schema))
-            return fmt::format("QEMU {} has no {}", qemu->schema.version(), text());
-    }
-    return std::nullopt;
+    if (side != Side::target)
+        look(setting.source, " (source)");
+    if (side == Side::target || (side == Side::both && setting.is_pair()))
+        look(setting.target, " (target)");
+    if (without.empty())
+        return std::nullopt;
+    return fmt::format("{} {} no {}", fmt::join(without, " and "), without.size() > 1 ? "have" : "has", bare_text());
 }
 
 std::vector<std::string> CaseInfo::tags() const
@@ -64,6 +80,8 @@ std::vector<std::string> CaseInfo::tags() const
 
 std::optional<std::string> CaseInfo::missing_need(const Setting& setting) const
 {
+    if (!setting.no_machine.empty())
+        return setting.no_machine;
     for (const Need& need : needs) {
         if (auto reason = need.missing(setting))
             return reason;

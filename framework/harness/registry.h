@@ -18,7 +18,7 @@ namespace harness
 
 class Case;
 
-/// Something that both QEMUs, or this machine, must have.
+/// Something that the QEMUs, or this machine, must have.
 struct Need {
     enum class Kind { capability, command, argument, value, object, transport, accelerator, host };
     /// Why this machine has it not; nothing when it has.
@@ -29,6 +29,8 @@ struct Need {
     /// Of which command an argument, and of which argument a value.
     std::string command_name = {};
     std::string argument_name = {};
+    /// Of a QEMU: who uses it. A QEMU that has it not can still be the other side.
+    enum class Side { both, source, target } side = Side::both;
 
     static Need capability(std::string name) { return {Kind::capability, std::move(name)}; }
     static Need command(std::string name) { return {Kind::command, std::move(name)}; }
@@ -51,10 +53,23 @@ struct Need {
     /// A feature or privilege of this machine: "hugepages", "userfaultfd".
     static Need host(std::string name, Probe probe) { return {Kind::host, std::move(name), std::move(probe)}; }
 
+    Need on_source() const { return on(Side::source); }
+    Need on_target() const { return on(Side::target); }
+
     /// Why it is not met, in words for a SKIP; nothing when it is.
     std::optional<std::string> missing(const Setting& setting) const;
-    /// "capability x-colo"
+    /// "capability x-colo", "argument channels of migrate (source)"
     std::string text() const;
+
+  private:
+    Need on(Side one) const
+    {
+        Need need = *this;
+        need.side = one;
+        return need;
+    }
+    std::string bare_text() const;
+    bool is_met_by(const qtest::Schema& schema) const;
 };
 
 /// When a case runs: always; with --full; with `-m slow`.
@@ -76,7 +91,7 @@ struct CaseInfo {
 
     /// Its tag, its family ("colo", the second part of its path) and its labels: what --tag knows it by.
     std::vector<std::string> tags() const;
-    /// Why it cannot run: the first need that is not met.
+    /// Why it cannot run: there is no machine type for it, or the first need that is not met.
     std::optional<std::string> missing_need(const Setting& setting) const;
 };
 

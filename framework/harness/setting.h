@@ -22,17 +22,28 @@ struct Setting {
     Qemu source;
     Qemu target;
     std::string accelerator; // "tcg", "kvm"
-    std::string machine;     // a type both sides know: "pc", "pc-q35-7.2"
+    std::string machine;     // the newest type of the kind asked for that both sides know: "pc-q35-7.2"
     Debugging debugging = {};
+    /// Why there is no such machine, in words for a SKIP of every case; empty when there is one.
+    std::string no_machine = {};
 
     qtest::Json save() const;
     static Setting load(const qtest::Json& saved);
 
-    /// Environment QTEST_QEMU_BINARY, _SRC, _DST and QTEST_QEMU_MACHINE_TYPE; else the newest QEMU that
+    /// Whether source and target are different QEMUs.
+    bool is_pair() const { return source.binary != target.binary; }
+
+    /// What the command line says; what is empty there comes from the environment.
+    struct Asked {
+        std::string source = {};
+        std::string target = {};
+        std::string machine = {};
+        std::string accelerator = "tcg";
+    };
+    /// Environment: QTEST_QEMU_BINARY, _SRC, _DST and QTEST_QEMU_MACHINE_TYPE; else the newest QEMU that
     /// scripts/get-qemu brought into a .qemu directory above this program; else qemu-system-x86_64 from PATH. Throws
     /// qtest::EnvironmentError when one of them is unfit.
-    static Setting from_environment(const std::string& accelerator, const std::string& machine,
-                                    const std::filesystem::path& scratch);
+    static Setting from_environment(const Asked& asked, const std::filesystem::path& scratch);
     /// "QEMU 11.1.3 (tcg, pc)", "QEMU 10.0.2 → 11.1.3 (…)"
     std::string text() const;
 };

@@ -79,10 +79,8 @@ void MigrationPair::expect_statuses(Vm& vm, EventLog::Mark since, std::vector<st
 std::vector<std::string> MigrationPair::expected_of_source() const
 {
     std::vector<std::string> expected{"setup", "active", "completed"};
-    for (const auto* names : {&options_.capabilities, &options_.only_source.capabilities}) {
-        if (std::find(names->begin(), names->end(), "pause-before-switchover") != names->end())
-            expected.insert(expected.begin() + 2, "pre-switchover");
-    }
+    if (pauses_)
+        expected.insert(expected.begin() + 2, "pre-switchover");
     if (by_postcopy_)
         expected.insert(expected.end() - 1, "postcopy-active");
     return expected;

@@ -92,6 +92,8 @@ void MigrationPair::set_capabilities(Vm& vm, const std::vector<std::string>& nam
         test_.check(std::find(set.begin(), set.end(), one) != set.end(),
                     fmt::format("{}: capability {} is not {} after migrate-set-capabilities", vm.name(),
                                 one.at("capability").dump(), state ? "on" : "off"));
+    if (&vm == source_ && std::find(names.begin(), names.end(), "pause-before-switchover") != names.end())
+        pauses_ = state;
 }
 
 void MigrationPair::set_parameters(Vm& vm, const Json& parameters)

@@ -151,6 +151,7 @@ class MigrationPair
     int port_ = 0;            // the target's, when it listens on TCP
     bool source_ran_ = false;  // when the migration began
     bool by_postcopy_ = false; // the migration was switched over
+    bool pauses_ = false;      // the source, before switchover
     std::vector<std::unique_ptr<Vm>> vms_;
     Vm* source_ = nullptr;
     Vm* target_ = nullptr;

@@ -52,7 +52,7 @@ TEST(Timeline, TellsWhereBothSidesOfAMigrationWere)
     {
         std::optional<harness::Setting> setting;
         try {
-            setting = harness::Setting::from_environment("tcg", "pc", directory);
+            setting = harness::Setting::from_environment({.machine = "pc"}, directory);
         } catch (const qtest::EnvironmentError& error) {
             fs::remove_all(directory);
             GTEST_SKIP() << error.what();
