@@ -63,12 +63,9 @@ std::vector<std::string> as_goption_likes(int argc, char** argv, gboolean& json_
 }
 
 constexpr const char* which_qemu =
-    "The QEMU: QTEST_QEMU_BINARY; for a pair --source and --target, or QTEST_QEMU_BINARY_SRC and QTEST_QEMU_BINARY_DST;
-"
-    "else the newest that scripts/get-qemu brought, else qemu-system-x86_64 from PATH. Machine type: --machine,
-"
-    "QTEST_QEMU_MACHINE_TYPE, pc; of a pair the newest such one that both have.
-"
+    "The QEMU: QTEST_QEMU_BINARY; for a pair --source and --target, or QTEST_QEMU_BINARY_SRC and QTEST_QEMU_BINARY_DST;\n"
+    "else the newest that scripts/get-qemu brought, else qemu-system-x86_64 from PATH. Machine type: --machine,\n"
+    "QTEST_QEMU_MACHINE_TYPE, pc; of a pair the newest such one that both have.\n"
     "QTEST_ANALYZE_SCRIPT: QEMU's scripts/analyze-migration.py, for /migration/analyze-script to run as well.";
 
 std::string summary_with(const std::vector<Verb>& verbs)
