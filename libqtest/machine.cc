@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "machine.h"
 
+#include <sys/inotify.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <fstream>
 
 #include <fmt/format.h>
@@ -227,6 +233,21 @@ std::string Machine::last_words() const
     while (!text.empty() && text.back() == '\n')
         text.pop_back();
     return text;
+}
+
+void Machine::await_words(const std::string& words, Deadline deadline)
+{
+    const UniqueFd changes(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    const std::string file = config_.directory / (name() + ".stderr");
+    if (!changes || inotify_add_watch(changes.get(), file.c_str(), IN_MODIFY) < 0)
+        throw EnvironmentError(fmt::format("cannot watch {}: {}", file, std::strerror(errno)));
+    const Watch watch = loop_.watch(changes.get(), G_IO_IN, [&] {
+        std::array<char, 4096> which;
+        while (read(changes.get(), which.data(), which.size()) > 0)
+            ;
+    });
+    loop_.until([&] { return last_words().find(words) != std::string::npos; }, deadline,
+                fmt::format("'{}' on stderr of {}", words, name()), [this] { return "'" + last_words() + "'"; });
 }
 
 } // namespace qtest

@@ -85,6 +85,8 @@ class Machine
     std::string command_line() const;
     /// The last lines it wrote to stderr.
     std::string last_words() const;
+    /// Waits until these are among them. Throws Timeout.
+    void await_words(const std::string& words, Deadline deadline);
 
   private:
     /// The child's ends, which must stay open until it is started.

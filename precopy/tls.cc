@@ -68,13 +68,8 @@ void expect_target_waits(Case& test, MigrationPair& pair, const MigrationPair::M
 {
     test.phase("the target waits on");
     migration::Vm& target = pair.target();
-    const auto deadline = migration::Deadline::in(migration::usual_timeout);
-    // No event tells of a word on stderr. Asks again with each answer.
-    do {
-        target.expect_run_state("inmigrate");
-        test.check(!deadline.passed(),
-                   fmt::format("target: expected '{}' on stderr, seen '{}'", reason, target.machine().last_words()));
-    } while (target.machine().last_words().find(reason) == std::string::npos);
+    target.machine().await_words(reason, migration::Deadline::in(migration::usual_timeout));
+    target.expect_run_state("inmigrate");
     // QEMU 7.2 says nothing of a target that waits.
     const Json status = target.qmp().execute("query-migrate").find("status").value_or("setup");
     test.check(status == Json("setup"), "target: query-migrate says " + status.dump() + " of a target that waits");

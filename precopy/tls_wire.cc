@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // TLS seen from between the two sides: when it is not there, when it is damaged, when a stranger came first.
-#include <fmt/format.h>
-
 #include "credentials.h"
 #include "creds_object.h"
 #include "precopy.h"

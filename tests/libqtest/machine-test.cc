@@ -103,6 +103,17 @@ TEST_F(MachineTest, ALostConnectionSaysHowQemuEndedAndItsLastWords)
     EXPECT_EQ(machine.qmp().runstate(), qtest::Runstate::idle);
 }
 
+TEST_F(MachineTest, WordsOnStderrAreAwaited)
+{
+    const auto machine = start({"-machine", "none"});
+    loop_.post([&] { std::ofstream(directory_ / "vm.stderr", std::ios::app) << "a word\n"; });
+    machine->await_words("word", Deadline::in(20s));
+    const std::string failure = failure_of([&] { machine->await_words("another", Deadline::in(50ms)); });
+    EXPECT_TRUE(failure.starts_with("awaited 'another' on stderr of vm for")) << failure;
+    EXPECT_TRUE(failure.ends_with("last seen: 'a word'")) << failure;
+    end(*machine);
+}
+
 TEST_F(MachineTest, AnAnnouncedExitIsNoFailure)
 {
     const auto machine = start({"-machine", "none"});
