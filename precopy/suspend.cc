@@ -16,11 +16,11 @@ using migration::Deadline;
 using migration::usual_timeout;
 using migration::Vm;
 
-MigrationPair::Options suspends_early() { return {.launch = {.guest = {.suspend_after_pass = 6}}}; }
-
-void await_suspension(Vm& vm)
+void suspend(Vm& vm)
 {
-    vm.wait_event("SUSPEND", {}, 0);
+    const auto since = vm.mark();
+    vm.machine().qtest().writel(GUEST_INFO_SUSPEND_REQUEST, 1);
+    vm.wait_event("SUSPEND", {}, since);
     vm.machine().console().wait("S", 0, Deadline::in(usual_timeout));
     vm.expect_run_state("suspended");
 }
@@ -64,10 +64,10 @@ void expect_target_wakes(Case& test, MigrationPair& pair)
                            slept_after, pair.source().pass(), before.pass));
 }
 
-void suspended(Case& test, const MigrationPair::Options& options, bool stopped)
+void suspended(Case& test, bool stopped)
 {
-    MigrationPair pair(test, options);
-    await_suspension(pair.source());
+    MigrationPair pair(test, {});
+    suspend(pair.source());
     if (stopped)
         pair.source().stop();
     pair.converge();
@@ -86,8 +86,7 @@ void suspends_meanwhile(Case& test)
     const auto marks = pair.migrate_with(unix_socket(test, pair));
     pair.await_resend(marks);
     test.phase("the guest suspends");
-    pair.source().machine().qtest().writel(GUEST_INFO_SUSPEND_REQUEST, 1);
-    await_suspension(pair.source());
+    suspend(pair.source());
     pair.converge();
     pair.expect_completed(marks);
     pair.expect_pages_resent(marks);
@@ -106,8 +105,8 @@ void register_suspend(Registry& registry)
     };
     add(
         "live", "a suspended guest is suspended at the target, and wakes there",
-        [](Case& test) { suspended(test, suspends_early(), false); }, Tag::smoke);
-    add("notlive", "the same, the VM stopped as well", [](Case& test) { suspended(test, suspends_early(), true); });
+        [](Case& test) { suspended(test, false); }, Tag::smoke);
+    add("notlive", "the same, the VM stopped as well", [](Case& test) { suspended(test, true); });
     add("meanwhile", "the guest suspends during its live migration", suspends_meanwhile);
 }
 

@@ -12,9 +12,11 @@
 #include "damage_cases.h"
 #include "device_cases.h"
 #include "errors.h"
+#include "log_file.h"
 #include "main.h"
 #include "memory_oracle.h"
 #include "noticed.h"
+#include "saved_stream.h"
 
 namespace
 {
@@ -76,6 +78,34 @@ void changed_register(Case& test)
     pair.target().expect_progress();
     pair.target().stop();
     expect_noticed(test, {"CPU registers differ"}, [&] { migration::expect_same_guest(pair.source(), pair.target()); });
+}
+
+/// A file in which one byte of RAM, or one of the CPU, is another.
+void changed_file(Case& test)
+{
+    MigrationPair pair(test, {});
+    pair.source().stop();
+    const std::string file = test.directory() / "saved";
+    const auto marks = pair.migrate("exec:cat > " + file);
+    pair.wait_status(pair.source(), "completed", marks.source);
+    const stream::Analysis saved = precopy::expect_saved(test, pair.source(), file);
+    const std::string right = qtest::read_file(file);
+    const auto expect_byte_noticed = [&](std::uint64_t at, const std::vector<std::string>& parts) {
+        std::string wrong = right;
+        wrong[at] ^= 0x10;
+        qtest::write_file(file, wrong);
+        expect_noticed(test, parts, [&] { precopy::expect_saved(test, pair.source(), file); });
+    };
+    for (const stream::PageIndex::Entry& entry : saved.block("pc.ram").index.from(page / GUEST_PAGE)) {
+        if (entry.is_fill())
+            continue;
+        expect_byte_noticed(entry.file_offset() + 0x123,
+                            {fmt::format("in the file differs at 0x{:x}", entry.page * GUEST_PAGE + 0x123)});
+        break;
+    }
+    constexpr std::uint64_t ebx = 3 * 8 + 7; // the last byte of the fourth register
+    expect_byte_noticed(saved.device("cpu").offset + ebx, {"EBX is ", " in the file"});
+    expect_byte_noticed(right.find("pc-") + 3, {"the file is of machine type 'pc-"});
 }
 
 void take_over(ColoPair& vms, Side survivor)
@@ -213,6 +243,7 @@ void register_cases(harness::Registry& registry)
     add("ram/stray_word", "a word below 1 MiB", stray_word);
     add("pair/hooks", "hooks before and after migration", hooks);
     add("ram/nothing_resent", "a migration without a page sent twice", nothing_resent);
+    add("saved/changed_file", "a byte of a saved stream changed", changed_file);
     add("cpu/changed_register", "the target's CPU elsewhere", changed_register);
     add("survivor/primary/neighbours_page", "a page replaced by the next",
         [](Case& t) { neighbours_page(t, Side::primary); });
