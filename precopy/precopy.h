@@ -14,5 +14,6 @@ void register_compression(harness::Registry& registry);
 void register_file(harness::Registry& registry);
 void register_multifd(harness::Registry& registry);
 void register_plain(harness::Registry& registry);
+void register_throttle(harness::Registry& registry);
 
 } // namespace precopy
