@@ -211,8 +211,9 @@ void register_throttle(Registry& registry)
                                        Need::parameter("max-cpu-throttle")};
     add("auto_converge", "the guest is slowed down step by step, and is itself again at the target", auto_converge,
         throttling, Tag::slow);
-    add("auto_converge/cancel", "a guest that was slowed down is itself again when the migration is cancelled",
-        auto_converge_cancelled, throttling, Tag::slow);
+    add("precopy/unix/auto_converge/cancel",
+        "a guest that was slowed down is itself again when the migration is cancelled", auto_converge_cancelled,
+        throttling, Tag::slow);
     add("precopy/unix/xbzrle", "live; of a page sent before only what changed is sent", xbzrle,
         {Need::capability("xbzrle")}, Tag::slow);
     add("precopy/tcp/downtime", "live, within the downtime that QEMU allows by default", default_downtime, {},
