@@ -27,6 +27,7 @@ void register_plain(harness::Registry& registry);
 void register_refused(harness::Registry& registry);
 void register_snapshot(harness::Registry& registry);
 void register_suspend(harness::Registry& registry);
+void register_throttle(harness::Registry& registry);
 void register_tls(harness::Registry& registry);
 void register_tls_wire(harness::Registry& registry);
 void register_validate(harness::Registry& registry);

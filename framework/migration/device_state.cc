@@ -28,11 +28,14 @@ struct Excepted {
 };
 constexpr Excepted all_excepted[] = {
     // The time of day is the host's, and is looked up when the device is saved (QEMU's hw/rtc/mc146818rtc.c): seconds,
-    // minutes, hours; weekday, day, month, year; century; when the next update and the next alarm are due.
+    // minutes, hours; weekday, day, month, year; whether a second has passed (register C); century; when the next
+    // update
+    // and the next alarm are due.
     {"mc146818rtc", 0},
     {"mc146818rtc", 2},
     {"mc146818rtc", 4},
     {"mc146818rtc", 6, 4},
+    {"mc146818rtc", 12},
     {"mc146818rtc", 0x32},
     {"mc146818rtc", 229, 16},
     // KVM's clock is what the host's makes of it at loading (QEMU's hw/i386/kvm/clock.c).

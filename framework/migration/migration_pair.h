@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "course.h"
 #include "launch.h"
 #include "vm.h"
 
@@ -87,7 +88,7 @@ class MigrationPair
     Marks start(const Json& arguments);
 
     /// Waits until the side has told this status; returns that event. Fails at once when it tells `failed` or
-    /// `cancelled` instead.
+    /// `cancelled` instead, and when query-migrate says neither this status nor one that the side tells later.
     qtest::Event wait_status(Vm& vm, const std::string& status, EventLog::Mark since);
     /// Holds the migration statuses that a side has told since the mark to this list; a side may tell `device` as well,
     /// before the status `completed` or `colo`, and `failing` before `failed`.
@@ -116,9 +117,10 @@ class MigrationPair
     void cancel(const Marks& since);
 
     /// Waits until both sides have completed and the source is stopped; checks the states each side went through, what
-    /// query-migrate says of it, that the source stopped before the target had completed and the target did not run
-    /// unless it may, and, when it did not, that source and target are the same guest. A guest that ran until the
-    /// switchover must not have stood still for long; how long is noted in the case's timeline.
+    /// query-migrate says of it (course.h), that the source stopped before the target had completed and the target did
+    /// not run unless it may, and, when it did not, that source and target are the same guest. A guest that ran until
+    /// the switchover must not have stood still for long, by QEMU's events and, if the target runs, by its own signs
+    /// of life; how long is noted in the case's timeline.
     void expect_completed(const Marks& since);
     /// After a live migration: the source went over RAM in passes, told each, and sent more pages than the guest has,
     /// so some were sent more than once.
@@ -144,7 +146,10 @@ class MigrationPair
     void set_up(Vm& vm, const Side& side);
     bool target_survives() const;
     std::vector<std::string> expected_of_source() const;
-    void expect_short_switchover(const qtest::Event& stop, const qtest::Event& completed);
+    void expect_query_agrees(Vm& vm, const qtest::Event& told);
+    void expect_no(const Complaint& complaint);
+    void expect_true_course(const Marks& since, bool target_runs);
+    void expect_short_switchover(const Marks& since, bool target_runs);
 
     harness::Case& test_;
     Options options_;

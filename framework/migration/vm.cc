@@ -48,7 +48,14 @@ void Vm::expect_refused(const std::string& command, const Json& arguments, const
                                          arguments.dump(), fmt::join(parts, "', '")));
 }
 
-std::string Vm::run_state() { return qmp().execute("query-status").at("status").as_string(); }
+std::string Vm::run_state()
+{
+    const Json told = qmp().execute("query-status");
+    const std::string state = told.at("status").as_string();
+    test_.check(told.at("running") == Json(state == "running"),
+                name() + ": query-status contradicts itself: " + told.dump());
+    return state;
+}
 
 void Vm::expect_run_state(const std::string& expected)
 {
