@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 
 #include "errors.h"
-#include "registry.h"
+#include "selection.h"
 
 using qtest::Json;
 
@@ -53,6 +53,16 @@ KnownTrouble::Range parse_range(const Json& entry, const std::string& side)
             parse_version(version);
     }
     return range;
+}
+
+std::vector<std::string> patterns(const Json& cases)
+{
+    if (!cases.is_array())
+        return {cases.as_string()};
+    std::vector<std::string> all;
+    for (const Json& one : cases.elements())
+        all.push_back(one.as_string());
+    return all;
 }
 
 KnownTrouble::Entry parse_entry(const Json& json)
@@ -100,7 +110,9 @@ KnownTrouble KnownTrouble::parse(std::string_view text, const std::string& origi
 const KnownTrouble::Entry* KnownTrouble::find(const std::string& path, const Setting& setting) const
 {
     const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) {
-        return selects(entry.cases, path) && setting.machine.starts_with(entry.machine) &&
+        return std::any_of(entry.cases.begin(), entry.cases.end(),
+                           [&](const std::string& pattern) { return matches(pattern, path); }) &&
+               setting.machine.starts_with(entry.machine) &&
                (entry.accelerator.empty() || entry.accelerator == setting.accelerator) &&
                (is_in(entry.qemu, setting.source) || is_in(entry.qemu, setting.target)) &&
                is_in(entry.source, setting.source) && is_in(entry.target, setting.target);
