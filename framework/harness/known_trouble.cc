@@ -74,9 +74,9 @@ KnownTrouble::Entry parse_entry(const Json& json)
             throw qtest::JsonError("unknown member '" + key + "'");
     }
     KnownTrouble::Entry entry{
-        json.at("cases").as_string(), parse_range(json, "qemu"),        parse_range(json, "source"),
-        parse_range(json, "target"),  member(json, "machine"),          member(json, "accelerator"),
-        json.at("what").as_string(),  json.at("reference").as_string(), std::nullopt};
+        patterns(json.at("cases")),  parse_range(json, "qemu"),        parse_range(json, "source"),
+        parse_range(json, "target"), member(json, "machine"),          member(json, "accelerator"),
+        json.at("what").as_string(), json.at("reference").as_string(), std::nullopt};
     if (const auto seconds = json.find("deadline_s"))
         entry.deadline = std::chrono::seconds(seconds->as_uint());
     return entry;
