@@ -65,9 +65,24 @@ struct Two {
     std::vector<std::string> names() const { return {a.name, b.name}; }
 };
 
+/// What QEMU says of two where it does not name both: seen with 10.0.13 and 7.2.22 as well.
+struct Refusal {
+    std::string a;
+    std::string b;
+    std::string text;
+};
+const Refusal refusals[] = {
+    // RAM that is shared cannot be protected against writing.
+    {"background-snapshot", "x-ignore-shared", "Background-snapshot is not compatible with guest memory configuration"},
+};
+
 /// It names both, or what one of them needs and the other is not.
 bool explains(std::string text, const Two& two)
 {
+    for (const Refusal& one : refusals) {
+        if (two.has(one.a) && two.has(one.b) && text == one.text)
+            return true;
+    }
     if ((text == two.a.alone && two.a.companion != two.b.name) ||
         (text == two.b.alone && two.b.companion != two.a.name))
         return true;
@@ -75,13 +90,24 @@ bool explains(std::string text, const Two& two)
     return text.find(two.a.called) != std::string::npos && text.find(two.b.called) != std::string::npos;
 }
 
-/// Neither side has taken one of the two, and the guest runs on.
-void expect_refused(Case& test, MigrationPair& pair, const Two& two, const std::string& text)
+/// Whether the VM refuses the two. Then it must say why, have neither set, and its guest run on.
+bool refuses(Case& test, MigrationPair& pair, migration::Vm& vm, const Two& two)
 {
-    test.check(explains(text, two), fmt::format("expected {} and {} to be refused with an error that names both, or "
-                                                "what one of them is missing; seen '{}'",
-                                                two.a.name, two.b.name, text));
+    try {
+        pair.set_capabilities(vm, two.names());
+        return false;
+    } catch (const qtest::ExecuteError& error) {
+        test.check(
+            explains(error.description(), two),
+            fmt::format("{}: expected {} and {} to be refused with an error that names both, or what one of them "
+                        "is missing; seen '{}'",
+                        vm.name(), two.a.name, two.b.name, error.description()));
+    }
+    for (const Json& one : vm.qmp().execute("query-migrate-capabilities").elements())
+        test.check(!two.has(one.at("capability").as_string()) || one.at("state") == Json(false),
+                   fmt::format("{}: after the refusal there is {}", vm.name(), one.dump()));
     pair.source().expect_progress();
+    return true;
 }
 
 /// The RAM of the moment it began goes to the target; the source runs on.
@@ -112,9 +138,6 @@ void expect_colo(MigrationPair& pair, const MigrationPair::Marks& marks)
 
 void migrate_with(Case& test, MigrationPair& pair, const Two& two)
 {
-    test.phase("set both");
-    for (migration::Vm* vm : {&pair.source(), &pair.target()})
-        pair.set_capabilities(*vm, two.names());
     // What is shared is not sent, and what a snapshot has sent may change.
     const bool sends_again = !two.has("x-ignore-shared") && !two.has("background-snapshot");
     if (sends_again)
@@ -151,11 +174,9 @@ void combine(Case& test, const Two& two)
     MigrationPair pair(test, {.target_starts_stopped = !two.has("x-colo"),
                               .source_keeps_ram = !two.has("release-ram"),
                               .launch = {.memory = memory}});
-    try {
+    test.phase("set both");
+    if (!refuses(test, pair, pair.source(), two) && !refuses(test, pair, pair.target(), two))
         migrate_with(test, pair, two);
-    } catch (const qtest::ExecuteError& error) {
-        expect_refused(test, pair, two, error.description());
-    }
 }
 
 } // namespace

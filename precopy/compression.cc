@@ -48,7 +48,7 @@ MigrationPair::Options options(Case& test, const Method& method)
     MigrationPair::Options result = multifd(channels);
     result.parameters.set("multifd-compression", method.name);
     if (method.level)
-        result.parameters.set(method.level, 2);
+        result.only_source.parameters = Json{{method.level, 2}};
     result.after = [&test](MigrationPair& pair) { expect_compressed(test, pair); };
     return result;
 }

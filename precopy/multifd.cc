@@ -103,15 +103,19 @@ void register_multifd(Registry& registry)
     };
     add("tcp/uri/plain/none", "live, RAM over 4 connections of its own", plain(tcp), {}, Tag::smoke);
     add("tcp/channels/plain/none", "the same, told as a list of channels", plain(tcp_channels),
-        {Need::argument("migrate", "channels")});
+        {Need::argument("migrate", "channels").on_source(),
+         Need::argument("migrate-incoming", "channels").on_target()});
     add("tcp/plain/non-live", "a stopped guest, RAM over 4 connections",
         [](Case& test) { non_live(test, tcp, multifd(channels)); });
     add("unix/plain", "live, over 5 connections to a UNIX socket",
         [](Case& test) { live(test, unix_socket, multifd(channels)); });
-    for (const char* detection : {"none", "legacy", "multifd"})
-        add(std::string("tcp/plain/zero-page/") + detection, "live; who looks for zero pages",
+    for (const std::string detection : {"none", "legacy", "multifd"}) {
+        const auto need = Need::parameter_value("zero-page-detection", detection);
+        // Only what multifd finds by itself does the target have to understand.
+        add("tcp/plain/zero-page/" + detection, "live; who looks for zero pages",
             [detection](Case& test) { zero_pages(test, detection); },
-            {Need::parameter_value("zero-page-detection", detection)});
+            {detection == "multifd" ? need : need.on_source()});
+    }
     add(
         "tcp/plain/cancel", "cancelled with 16 connections; the next migration of the same source succeeds",
         [](Case& test) { cancelled_and_again(test, multifd(channels), converge); }, {}, Tag::smoke);

@@ -90,7 +90,8 @@ void register_plain(Registry& registry)
     add("tcp/resume", "live migration after which the target runs by itself", target_resumes);
     add("tcp/channels", "live migration over TCP, told as a list of channels",
         [](Case& test) { live(test, tcp_channels); },
-        {Need::argument("migrate", "channels"), Need::argument("migrate-incoming", "channels")});
+        {Need::argument("migrate", "channels").on_source(),
+         Need::argument("migrate-incoming", "channels").on_target()});
     add("tcp/plain/switchover-ack", "the switchover waits for the target's consent", switchover_ack,
         {Need::capability("switchover-ack"), Need::capability("return-path")}, Tag::full);
     add("tcp/pause-before-switchover", "the source stops before device state, until told to go on",

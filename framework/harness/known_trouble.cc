@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 
 #include "errors.h"
-#include "registry.h"
+#include "selection.h"
 
 using qtest::Json;
 
@@ -55,6 +55,16 @@ KnownTrouble::Range parse_range(const Json& entry, const std::string& side)
     return range;
 }
 
+std::vector<std::string> patterns(const Json& cases)
+{
+    if (!cases.is_array())
+        return {cases.as_string()};
+    std::vector<std::string> all;
+    for (const Json& one : cases.elements())
+        all.push_back(one.as_string());
+    return all;
+}
+
 KnownTrouble::Entry parse_entry(const Json& json)
 {
     static constexpr std::array known{"cases",       "qemu", "source",    "target",    "machine",
@@ -64,9 +74,9 @@ KnownTrouble::Entry parse_entry(const Json& json)
             throw qtest::JsonError("unknown member '" + key + "'");
     }
     KnownTrouble::Entry entry{
-        json.at("cases").as_string(), parse_range(json, "qemu"),        parse_range(json, "source"),
-        parse_range(json, "target"),  member(json, "machine"),          member(json, "accelerator"),
-        json.at("what").as_string(),  json.at("reference").as_string(), std::nullopt};
+        patterns(json.at("cases")),  parse_range(json, "qemu"),        parse_range(json, "source"),
+        parse_range(json, "target"), member(json, "machine"),          member(json, "accelerator"),
+        json.at("what").as_string(), json.at("reference").as_string(), std::nullopt};
     if (const auto seconds = json.find("deadline_s"))
         entry.deadline = std::chrono::seconds(seconds->as_uint());
     return entry;
@@ -100,7 +110,9 @@ KnownTrouble KnownTrouble::parse(std::string_view text, const std::string& origi
 const KnownTrouble::Entry* KnownTrouble::find(const std::string& path, const Setting& setting) const
 {
     const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) {
-        return selects(entry.cases, path) && setting.machine.starts_with(entry.machine) &&
+        return std::any_of(entry.cases.begin(), entry.cases.end(),
+                           [&](const std::string& pattern) { return matches(pattern, path); }) &&
+               setting.machine.starts_with(entry.machine) &&
                (entry.accelerator.empty() || entry.accelerator == setting.accelerator) &&
                (is_in(entry.qemu, setting.source) || is_in(entry.qemu, setting.target)) &&
                is_in(entry.source, setting.source) && is_in(entry.target, setting.target);

@@ -3,9 +3,9 @@
 // KnownTrouble: the reviewed catalogue of cases that fail with certain QEMUs because of those QEMUs. Such a case runs
 // all the same; its failure is reported as TAP `# TODO`, its success as a notice that an entry is out of date.
 //
-// The file: {"entries": [{"cases": PATH-PREFIX, "qemu": {"from": "7.2", "before": "10.2"}, "what": TEXT, "reference":
+// The file: {"entries": [{"cases": [PATH-OR-GLOB, …], "qemu": {"from": "7.2", "before": "10.2"}, "what": TEXT, "reference":
 // TEXT, "machine": TYPE-PREFIX, "accelerator": NAME, "deadline_s": N}, …]}. All but `cases`, `what` and `reference` may
-// be left out. Of a pair, `qemu` is a version of either side; `source` and `target`, which take the same, are of that
+// be left out; one path may stand alone. Of a pair, `qemu` is a version of either side; `source` and `target`, which take the same, are of that
 // side, and all that are given must hold. `deadline_s` bounds the case while it is known to fail.
 #pragma once
 
@@ -29,7 +29,7 @@ class KnownTrouble
         std::string before;
     };
     struct Entry {
-        std::string cases;
+        std::vector<std::string> cases;
         Range qemu; // of either side
         Range source;
         Range target;

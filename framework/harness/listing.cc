@@ -2,6 +2,7 @@
 #include "listing.h"
 
 #include <algorithm>
+#include <map>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -27,6 +28,26 @@ std::string list_paths(const std::vector<const CaseInfo*>& cases)
     std::string text;
     for (const CaseInfo* info : cases)
         text += info->path + "\n";
+    return text;
+}
+
+std::string list_markdown(const std::vector<const CaseInfo*>& cases)
+{
+    std::map<std::string, std::string> families;
+    for (const CaseInfo* info : cases) {
+        auto tags = info->tags();
+        std::erase(tags, info->family());
+        families[info->family()] += fmt::format("| `{}` | {} | {} | {} |\n", info->path, info->summary,
+                                                fmt::join(needs_of(*info), ", "), fmt::join(tags, ", "));
+    }
+    std::string text =
+        "<!-- SPDX-License-Identifier: GPL-2.0-or-later -->\n"
+        "# The cases\n\n"
+        "Made from the registry by `make docs`; a test fails when it is stale. What a case needs of one side "
+        "alone says so; what is\nmissing makes it a SKIP with that reason. `smoke` runs always, `full` with "
+        "`--full`, `slow` with `-m slow`.\n";
+    for (const auto& [family, rows] : families)
+        text += fmt::format("\n## {}\n\n| path | what it proves | needs | tags |\n|---|---|---|---|\n{}", family, rows);
     return text;
 }
 

@@ -70,6 +70,10 @@ int list(const Registry& registry, const Options& options)
         fmt::print("{}", ctest_file(cases, fs::read_symlink("/proc/self/exe")));
         return 0;
     }
+    if (options.listing == Options::Listing::markdown) {
+        fmt::print("{}", list_markdown(cases));
+        return 0;
+    }
     if (options.listing == Options::Listing::paths) {
         fmt::print("{}", list_paths(cases));
         return 0;

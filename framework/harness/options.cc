@@ -90,6 +90,7 @@ constexpr const char* description =
 /// The options as they were typed.
 struct Raw {
     gboolean list = FALSE, long_list = FALSE, json_list = FALSE, ctest_list = FALSE;
+    gboolean markdown_list = FALSE;
     gboolean full = FALSE, tap = FALSE, progress = FALSE, keep = FALSE, keep_going = FALSE, until_fail = FALSE;
     gboolean pause = FALSE, dry_run = FALSE, fail_fast = FALSE, shuffle = FALSE, require_no_skip = FALSE;
     Texts paths, skips, tags, traces;
@@ -133,6 +134,7 @@ void parse_words(Raw& raw, int argc, char** argv, const std::vector<Verb>& verbs
         {"long", 0, 0, G_OPTION_ARG_NONE, &raw.long_list,
          "With -l: tags, deadline, memory, last time, needs, and why one would be skipped", nullptr},
         {"ctest", 0, 0, G_OPTION_ARG_NONE, &raw.ctest_list, "With -l: list as a CTestTestfile.cmake", nullptr},
+        {"markdown", 0, 0, G_OPTION_ARG_NONE, &raw.markdown_list, "With -l: list as docs/cases.md", nullptr},
         {"path", 'p', 0, G_OPTION_ARG_STRING_ARRAY, &raw.paths.all, "Run the cases at or below PATH (repeatable)",
          "PATH"},
         {"skip", 's', 0, G_OPTION_ARG_STRING_ARRAY, &raw.skips.all, "Leave out the cases at or below PATH (repeatable)",
@@ -234,13 +236,14 @@ Options Options::parse(int argc, char** argv, const std::vector<Verb>& verbs)
         throw qtest::EnvironmentError(fmt::format("--junit and --json: both name {}", options.json));
     if (raw.list && raw.json)
         throw qtest::EnvironmentError("-l --json prints the list, and takes no file");
-    if ((raw.long_list || raw.ctest_list) && !raw.list)
-        throw qtest::EnvironmentError("--long and --ctest: only with -l");
-    options.listing = !raw.list        ? Listing::none
-                      : raw.ctest_list ? Listing::ctest
-                      : raw.json_list  ? Listing::json
-                      : raw.long_list  ? Listing::table
-                                       : Listing::paths;
+    if ((raw.long_list || raw.ctest_list || raw.markdown_list) && !raw.list)
+        throw qtest::EnvironmentError("--long, --ctest and --markdown: only with -l");
+    options.listing = !raw.list           ? Listing::none
+                      : raw.markdown_list ? Listing::markdown
+                      : raw.ctest_list    ? Listing::ctest
+                      : raw.json_list     ? Listing::json
+                      : raw.long_list     ? Listing::table
+                                          : Listing::paths;
     if (!(raw.multiplier >= 0.01 && raw.multiplier <= 1000))
         throw qtest::EnvironmentError("--timeout-multiplier: a number from 0.01 to 1000");
     options.timeout_multiplier = raw.multiplier;

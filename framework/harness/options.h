@@ -16,7 +16,7 @@ namespace harness
 {
 
 struct Options {
-    enum class Listing { none, paths, table, json, ctest };
+    enum class Listing { none, paths, table, json, ctest, markdown };
     enum class Report { automatic, tap, text };
 
     std::vector<std::string> command_line;

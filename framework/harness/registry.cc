@@ -68,12 +68,16 @@ std::optional<std::string> Need::missing(const Setting& setting) const
     return fmt::format("{} {} no {}", fmt::join(without, " and "), without.size() > 1 ? "have" : "has", bare_text());
 }
 
+std::string CaseInfo::family() const
+{
+    const std::size_t second = path.find('/', 1);
+    const std::size_t begin = second == std::string::npos ? 1 : second + 1;
+    return path.substr(begin, path.find('/', begin) - begin);
+}
+
 std::vector<std::string> CaseInfo::tags() const
 {
-    std::vector<std::string> all{name_of(tag)};
-    const std::size_t family = path.find('/', 1);
-    if (family != std::string::npos)
-        all.push_back(path.substr(family + 1, path.find('/', family + 1) - family - 1));
+    std::vector<std::string> all{name_of(tag), family()};
     all.insert(all.end(), labels.begin(), labels.end());
     return all;
 }

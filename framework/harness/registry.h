@@ -89,7 +89,9 @@ struct CaseInfo {
     /// Memory that all its QEMUs take together at their peak.
     unsigned ram_mib = 256;
 
-    /// Its tag, its family ("colo", the second part of its path) and its labels: what --tag knows it by.
+    /// The second part of its path: "colo"; of a path that has no other, the first: "dirty_limit".
+    std::string family() const;
+    /// Its tag, its family and its labels: what --tag knows it by.
     std::vector<std::string> tags() const;
     /// Why it cannot run: there is no machine type for it, or the first need that is not met.
     std::optional<std::string> missing_need(const Setting& setting) const;

@@ -57,15 +57,6 @@ std::string without_architecture(std::string path)
     return path;
 }
 
-bool matches(const std::string& asked, const std::string& path)
-{
-    if (!is_glob(asked))
-        return selects(asked, path);
-    const std::string pattern = without_architecture(asked);
-    return fnmatch(pattern.c_str(), path.c_str(), FNM_PATHNAME | FNM_LEADING_DIR) == 0 ||
-           fnmatch(pattern.c_str(), path.c_str(), 0) == 0;
-}
-
 /// Edits that make one of the other.
 std::size_t distance(const std::string& a, const std::string& b)
 {
@@ -125,6 +116,15 @@ bool has_any(const std::vector<std::string>& tags, const CaseInfo& info)
 }
 
 } // namespace
+
+bool matches(const std::string& asked, const std::string& path)
+{
+    if (!is_glob(asked))
+        return selects(asked, path);
+    const std::string pattern = without_architecture(asked);
+    return fnmatch(pattern.c_str(), path.c_str(), FNM_PATHNAME | FNM_LEADING_DIR) == 0 ||
+           fnmatch(pattern.c_str(), path.c_str(), 0) == 0;
+}
 
 Shard Shard::parse(const std::string& text)
 {

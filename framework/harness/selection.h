@@ -28,9 +28,12 @@ struct Shard {
     std::vector<const CaseInfo*> part_of(const std::vector<const CaseInfo*>& cases) const;
 };
 
+/// Whether the path is selected: it is the one asked for or lies below it; with *, ? or [ in it, what is asked for is a
+/// glob that must match the whole path or one above it.
+bool matches(const std::string& asked, const std::string& path);
+
 struct Selection {
-    /// A path selects the case of that name and all below it; with *, ? or [ in it, it is a glob that must match a
-    /// whole path or one above it. None: every case.
+    /// See matches(). None: every case.
     std::vector<std::string> paths = {};
     std::vector<std::string> skips = {};
     /// Only cases with one of these tags; none: whatever tag.

@@ -222,7 +222,7 @@ TEST_F(SchedulingTest, AListingSaysWhatWouldBeSkippedAndWhy)
                                "has no capability x-warp\n"))
         << table;
     EXPECT_EQ(run({"-l", "-p", "/broken/slow"}).output, "/broken/slow\n");
-    expect_refused(run({"--long"}), "--long and --ctest: only with -l");
+    expect_refused(run({"--long"}), "--long, --ctest and --markdown: only with -l");
 }
 
 TEST_F(SchedulingTest, TimesThatCannotBeReadAreNotThrownAway)
