@@ -94,7 +94,12 @@ void saved_and_analyzed(Case& test)
     pair.await_resend(marks);
     pair.converge();
     pair.wait_status(pair.source(), "completed", marks.source);
-    test.phase("analyze the file");
+    await_written(pair.source());
+    test.phase("load from the file");
+    marks.target = pair.target().mark();
+    pair.listen_with({{"uri", "exec:cat " + file}});
+    pair.expect_completed(marks);
+    pair.expect_pages_resent(marks);
     const stream::Analysis saved = expect_saved(test, pair.source(), file);
     expect_content(test, saved);
     const auto ram = std::find_if(saved.ram.begin(), saved.ram.end(),
@@ -107,11 +112,6 @@ void saved_and_analyzed(Case& test)
     test.check(ram->repeats > 0, "the file has no page twice, although the guest wrote pages that had been saved");
     if (const char* script = std::getenv("QTEST_ANALYZE_SCRIPT"))
         expect_script_agrees(test, script, file, saved);
-    test.phase("load from the file");
-    marks.target = pair.target().mark();
-    pair.listen_with({{"uri", "exec:cat " + file}});
-    pair.expect_completed(marks);
-    pair.expect_pages_resent(marks);
     pair.expect_target_continues();
 }
 

@@ -108,16 +108,14 @@ void through_file(Case& test, const Shape& shape, MigrationPair::Options options
         pair.await_resend(marks);
     pair.converge();
     pair.wait_status(pair.source(), "completed", marks.source);
-    if (pair.options().launch.memory != migration::Memory::shared_file) {
-        test.phase("analyze the file");
-        expect_saved(test, pair.source(), file_of(test), shape.at_offset ? offset : 0);
-    }
     test.phase("load from the file");
     marks.target = pair.target().mark();
     pair.listen_with(to);
     pair.expect_completed(marks);
     if (shape.live)
         pair.expect_pages_resent(marks);
+    if (pair.options().launch.memory != migration::Memory::shared_file)
+        expect_saved(test, pair.source(), file_of(test), shape.at_offset ? offset : 0);
     if (shape.at_offset)
         expect_written_at_offset(test);
     if (shape.fdset)

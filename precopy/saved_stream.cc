@@ -51,12 +51,18 @@ void expect_registers(harness::Case& test, migration::Vm& source, const stream::
 
 } // namespace
 
+void await_written(migration::Vm& source)
+{
+    source.await_run_state("postmigrate");
+    // The command that QEMU writes to has ended by its next answer.
+    source.run_state();
+}
+
 stream::Analysis expect_saved(harness::Case& test, migration::Vm& source, const std::filesystem::path& file,
                               std::uint64_t offset)
 {
-    source.await_run_state("postmigrate");
-    // A command that QEMU writes to has ended by its next answer.
-    source.run_state();
+    test.phase("analyze the file");
+    await_written(source);
     stream::Analysis saved = stream::analyze(file, {.offset = offset});
     const std::string machine = test.setting().source.schema.machine(test.setting().machine).value();
     test.check(saved.configuration.machine == machine,

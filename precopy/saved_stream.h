@@ -12,6 +12,9 @@
 namespace precopy
 {
 
+/// After the source's status `completed`: until what it wrote through `exec:` is in the file.
+void await_written(migration::Vm& source);
+
 /// Of a source that has stopped: the file is well formed (see Analysis), is of this machine, and has every byte of its
 /// RAM and its CPU's registers. `offset`: where in the file the stream begins.
 stream::Analysis expect_saved(harness::Case& test, migration::Vm& source, const std::filesystem::path& file,
