@@ -3,6 +3,7 @@
 // Multifd and post-copy together: RAM over several connections until the target runs, the rest on demand.
 #include <fmt/format.h>
 
+#include "credentials.h"
 #include "multifd.h"
 #include "precopy.h"
 
@@ -78,6 +79,14 @@ void register_multifd_postcopy(Registry& registry)
             through_postcopy(test, compressed);
         },
         {Need::parameter_value("multifd-compression", "zstd")});
+    add(
+        "tls/psk/match", "the same with TLS and a shared key",
+        [](Case& test) {
+            MigrationPair::Options secret = options();
+            secret.before = give(test, Psk{});
+            through_postcopy(test, secret);
+        },
+        needs_of(Psk{}));
     add("plain/cancel", "cancelled with 16 connections; the next migration of the same source ends by post-copy",
         [](Case& test) {
             cancelled_and_again(test, options(), [&](MigrationPair& pair, const MigrationPair::Marks& since) {

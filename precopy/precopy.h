@@ -17,6 +17,7 @@ void register_caps(harness::Registry& registry);
 void register_chain(harness::Registry& registry);
 void register_compression(harness::Registry& registry);
 void register_cpus(harness::Registry& registry);
+void register_dirty_ring(harness::Registry& registry);
 void register_file(harness::Registry& registry);
 void register_host_transports(harness::Registry& registry);
 void register_memory(harness::Registry& registry);

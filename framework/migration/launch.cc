@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launch.h"
 
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
+
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <sys/ioctl.h>
 
 #include <fmt/format.h>
 
@@ -51,9 +58,10 @@ std::vector<std::string> arguments_of(const harness::Case& test, const std::stri
 {
     const harness::Setting& setting = test.setting();
     const std::string ram = backend(test, name, launch);
+    const std::string ring = launch.dirty_ring_size ? fmt::format(",dirty-ring-size={}", launch.dirty_ring_size) : "";
     std::vector<std::string> all{"-name",    name + ",debug-threads=on",
                                  "-machine", setting.machine + (ram.empty() ? "" : ",memory-backend=ram"),
-                                 "-accel",   setting.accelerator,
+                                 "-accel",   setting.accelerator + ring,
                                  "-m",       fmt::format("{}M", launch.ram_mib),
                                  "-bios",    write_rom(test, launch.guest)};
     if (!ram.empty())
@@ -61,6 +69,20 @@ std::vector<std::string> arguments_of(const harness::Case& test, const std::stri
     if (launch.cpus > 1)
         all.insert(all.end(), {"-smp", std::to_string(launch.cpus)});
     return all;
+}
+
+harness::Need dirty_ring(unsigned size)
+{
+    return harness::Need::host("KVM's dirty ring", [size]() -> std::optional<std::string> {
+        const qtest::UniqueFd kvm(::open("/dev/kvm", O_RDWR | O_CLOEXEC));
+        if (!kvm)
+            return fmt::format("/dev/kvm: {}", std::strerror(errno));
+        // In bytes, of entries that have 16 (Linux's Documentation/virt/kvm/api.rst).
+        const int most = ioctl(kvm.get(), KVM_CHECK_EXTENSION, KVM_CAP_DIRTY_LOG_RING_ACQ_REL);
+        if (most >= static_cast<int>(size * sizeof(kvm_dirty_gfn)))
+            return std::nullopt;
+        return fmt::format("needs a dirty ring of {} entries, KVM here has {} bytes for one", size, std::max(most, 0));
+    });
 }
 
 harness::Need hugepages(unsigned ram_mib)

@@ -29,6 +29,8 @@ struct Launch {
     Memory memory = Memory::anonymous;
     unsigned ram_mib = 64;
     unsigned cpus = 1;
+    /// Slots of KVM's dirty ring; 0: it has a bitmap.
+    unsigned dirty_ring_size = 0;
     /// What the guest is to do besides its passes.
     guest::Options guest = {};
 };
@@ -36,6 +38,9 @@ struct Launch {
 /// The command line of the VM called `name`, without what a target adds. The guest's firmware is written into the
 /// case's directory.
 std::vector<std::string> arguments_of(const harness::Case& test, const std::string& name, const Launch& launch);
+
+/// That KVM here has a dirty ring of this size.
+harness::Need dirty_ring(unsigned size);
 
 /// That the host has free hugepages of 2 MiB for two VMs of this size.
 harness::Need hugepages(unsigned ram_mib);

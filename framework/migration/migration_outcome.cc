@@ -89,8 +89,9 @@ void MigrationPair::expect_true_course(const Marks& since, bool target_runs)
     const Told source{source_->qmp().events(), since.source};
     const Told target{target_->qmp().events(), since.target};
     expect_no(wrong_switchover(source, target, target_runs));
-    const auto& capabilities = options_.capabilities;
-    const bool shares = std::find(capabilities.begin(), capabilities.end(), "x-ignore-shared") != capabilities.end();
+    const auto capabilities = source_->qmp().execute("query-migrate-capabilities").elements();
+    const Json ignore_shared{{"capability", "x-ignore-shared"}, {"state", true}};
+    const bool shares = std::find(capabilities.begin(), capabilities.end(), ignore_shared) != capabilities.end();
     const Json set = source_->qmp().execute("query-migrate-parameters");
     const bool compressed = set.find("multifd-compression").value_or("none") != Json("none");
     expect_no(wrong_figures(source_->qmp().execute("query-migrate"), source,

@@ -256,8 +256,6 @@ void MigrationPair::await_second_pass()
 
 void MigrationPair::converge()
 {
-    if (source_->run_state() == "running" && source_->qmp().execute("query-migrate").find("status") == Json("active"))
-        await_second_pass();
     set_parameters(*source_, {{"max-bandwidth", full_bandwidth}, {"downtime-limit", any_downtime}});
 }
 

@@ -107,8 +107,7 @@ class MigrationPair
     /// synchronization of the dirty bitmap that finds nothing new (migration/ram.c) leaves the TLB as it is. Seen once
     /// in ten post-copy migrations that began earlier.
     void await_second_pass();
-    /// Lifts every bound, so that the migration converges whatever the guest does and however slow the machine is; one
-    /// that is under way does not before its second pass.
+    /// Lifts every bound, so that the migration converges whatever the guest does and however slow the machine is.
     void converge();
     /// Switches to post-copy (capability postcopy-ram): the source stops, and what it has not sent yet is the target's
     /// to ask for.

@@ -29,6 +29,7 @@ inline harness::RunFacts facts(std::size_t planned)
         {"target", qemu("/new/qemu", R"({"qemu": {"major": 11, "minor": 1, "micro": 3}, "package": ""})")},
         {"accelerator", "tcg"},
         {"machine", "pc"},
+        {"no_machine", ""},
         {"debugging", harness::Debugging{}.save()}};
     return {.id = "20260102-030405-6",
             .started = 1767323045,
