@@ -17,10 +17,7 @@ constexpr std::int64_t mib = 1024 * 1024;
 
 void migrate_live(Case& test, MigrationPair& pair)
 {
-    pair.hold_back();
-    test.phase("migrate again, held back");
-    const auto marks = pair.migrate_with(tcp(test, pair));
-    pair.await_resend(marks);
+    const auto marks = migrate_held_back(test, pair, tcp, "migrate again, held back");
     pair.converge();
     pair.expect_completed(marks);
     pair.expect_pages_resent(marks);
@@ -34,10 +31,7 @@ void after_failed(Case& test)
     test.phase("migrate to where nobody listens");
     const auto first = pair.start({{"uri", "tcp:127.0.0.1:0"}});
     pair.expect_source_failed(first, {"Failed to connect to '127.0.0.1:0': Connection refused"});
-    pair.hold_back();
-    test.phase("migrate, held back");
-    const auto second = pair.migrate_with(tcp(test, pair));
-    pair.await_resend(second);
+    const auto second = migrate_held_back(test, pair, tcp);
     pair.target().machine().kill();
     pair.expect_source_failed(second, {"Unable to write to socket: "});
     pair.expect_statuses(pair.source(), second.source, {"setup", "active", "failed"});
@@ -47,10 +41,7 @@ void after_failed(Case& test)
 
 void cancel_and_replace(Case& test, MigrationPair& pair, const std::string& next_target)
 {
-    pair.hold_back();
-    test.phase("migrate, held back");
-    const auto marks = pair.migrate_with(tcp(test, pair));
-    pair.await_resend(marks);
+    const auto marks = migrate_held_back(test, pair, tcp);
     pair.cancel(marks);
     pair.target().machine().wait_exit(qtest::Deadline::in(migration::usual_timeout));
     pair.expect_source_unharmed();
@@ -139,10 +130,7 @@ void channels_changed(Case& test)
 {
     constexpr unsigned channels = 2;
     MigrationPair pair(test, multifd(channels));
-    pair.hold_back();
-    test.phase("migrate, held back");
-    const auto marks = pair.migrate_with(tcp(test, pair));
-    pair.await_resend(marks);
+    const auto marks = migrate_held_back(test, pair, tcp);
     test.phase("change multifd-channels");
     pair.source().qmp().raw({{"execute", "migrate-set-parameters"}, {"arguments", {{"multifd-channels", 8}}}});
     pair.source().expect_progress();

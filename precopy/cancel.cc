@@ -176,10 +176,7 @@ void after_setup_tls(Case& test)
 void after_active(Case& test)
 {
     MigrationPair pair(test, pausing_multifd());
-    pair.hold_back();
-    test.phase("migrate, held back");
-    const auto marks = pair.migrate_with(tcp(test, pair));
-    pair.await_resend(marks);
+    const auto marks = migrate_held_back(test, pair, tcp);
     expect_connections(test, pair, channels);
     pair.cancel(marks);
     expect_both_cancelled(test, pair, marks, {"setup", "active"});
@@ -201,10 +198,7 @@ void after_pre_switchover(Case& test)
 void after_cancelled(Case& test)
 {
     MigrationPair pair(test, {.target_fails = true});
-    pair.hold_back();
-    test.phase("migrate, held back");
-    const auto marks = pair.migrate_with(tcp(test, pair));
-    pair.await_resend(marks);
+    const auto marks = migrate_held_back(test, pair, tcp);
     pair.cancel(marks);
     expect_target_lost_it(pair, marks);
     test.phase("cancel again");

@@ -12,10 +12,7 @@ namespace
 
 void migrate_live(Case& test, MigrationPair& pair)
 {
-    pair.hold_back();
-    test.phase("migrate, held back");
-    const auto marks = pair.migrate_with(tcp(test, pair));
-    pair.await_resend(marks);
+    const auto marks = migrate_held_back(test, pair, tcp);
     pair.converge();
     pair.expect_completed(marks);
     pair.expect_pages_resent(marks);

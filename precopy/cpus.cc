@@ -78,10 +78,7 @@ void several(Case& test, MigrationPair::Options options)
     MigrationPair pair(test, std::move(options));
     await_counting(test, pair.source(), {});
     held_back = counters(pair.source());
-    pair.hold_back();
-    test.phase("migrate, held back");
-    const auto marks = pair.migrate_with(tcp(test, pair));
-    pair.await_resend(marks);
+    const auto marks = migrate_held_back(test, pair, tcp);
     await_counting(test, pair.source(), held_back);
     pair.converge();
     pair.expect_completed(marks);

@@ -84,17 +84,11 @@ void ignore_shared(Case& test, const Transport& transport, MigrationPair::Option
 void release_ram(Case& test)
 {
     MigrationPair pair(test, {.capabilities = {"release-ram"}, .target_fails = true});
-    pair.hold_back();
-    test.phase("migrate, held back");
-    const auto first = pair.migrate_with(tcp(test, pair));
-    pair.await_resend(first);
+    const auto first = migrate_held_back(test, pair, tcp);
     pair.cancel(first);
     pair.expect_source_unharmed();
     pair.replace_target("target-2");
-    pair.hold_back();
-    test.phase("migrate again, held back");
-    const auto second = pair.migrate_with(tcp(test, pair));
-    pair.await_resend(second);
+    const auto second = migrate_held_back(test, pair, tcp, "migrate again, held back");
     pair.converge();
     pair.expect_completed(second);
     pair.expect_target_continues();

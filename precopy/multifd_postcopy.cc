@@ -36,10 +36,7 @@ void postcopy(Case& test, MigrationPair& pair, const MigrationPair::Marks& since
 void through_postcopy(Case& test, MigrationPair::Options with)
 {
     MigrationPair pair(test, std::move(with));
-    pair.hold_back();
-    test.phase("migrate, held back");
-    const auto marks = pair.migrate_with(tcp(test, pair));
-    pair.await_resend(marks);
+    const auto marks = migrate_held_back(test, pair, tcp);
     expect_connections(test, pair, channels);
     postcopy(test, pair, marks);
     pair.expect_target_continues();

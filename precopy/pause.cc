@@ -15,10 +15,7 @@ namespace
 
 MigrationPair::Marks begin(Case& test, MigrationPair& pair)
 {
-    pair.hold_back();
-    test.phase("migrate, held back");
-    const auto marks = pair.migrate_with(tcp(test, pair));
-    pair.await_resend(marks);
+    const auto marks = migrate_held_back(test, pair, tcp);
     test.phase("the guest is stopped meanwhile");
     pair.source().stop();
     pair.source().expect_run_state("paused");

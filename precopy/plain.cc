@@ -51,10 +51,7 @@ void switchover_ack(Case& test) { live(test, tcp, {.capabilities = {"return-path
 void pause_before_switchover(Case& test)
 {
     MigrationPair pair(test, {.capabilities = {"pause-before-switchover"}});
-    pair.hold_back();
-    test.phase("migrate, held back");
-    const auto marks = pair.migrate_with(tcp(test, pair));
-    pair.await_resend(marks);
+    const auto marks = migrate_held_back(test, pair, tcp);
     pair.converge();
     test.phase("pre-switchover");
     pair.wait_status(pair.source(), "pre-switchover", marks.source);

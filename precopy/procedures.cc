@@ -24,13 +24,19 @@ void hand_over(Case& test, migration::Vm& vm, qtest::UniqueFd fd)
     vm.qmp().execute_async("getfd", {{"fdname", "migration"}}, std::move(how)).get(test.deadline());
 }
 
+MigrationPair::Marks migrate_held_back(Case& test, MigrationPair& pair, const Transport& transport, const char* phase)
+{
+    pair.hold_back();
+    test.phase(phase);
+    const auto marks = pair.migrate_with(transport(test, pair));
+    pair.await_resend(marks);
+    return marks;
+}
+
 void live(Case& test, const Transport& transport, MigrationPair::Options options, const Hook& held_back)
 {
     MigrationPair pair(test, std::move(options));
-    pair.hold_back();
-    test.phase("migrate, held back");
-    const auto marks = pair.migrate_with(transport(test, pair));
-    pair.await_resend(marks);
+    const auto marks = migrate_held_back(test, pair, transport);
     if (held_back)
         held_back(pair);
     pair.converge();

@@ -29,6 +29,11 @@ Json tcp_channels(Case& test, MigrationPair& pair);
 /// Gives QEMU a descriptor under the name `migration`, for "fd:migration".
 void hand_over(Case& test, migration::Vm& vm, qtest::UniqueFd fd);
 
+/// Begins a migration that cannot converge; returns when pages that had been sent are certain to have been written
+/// again.
+MigrationPair::Marks migrate_held_back(Case& test, MigrationPair& pair, const Transport& transport,
+                                       const char* phase = "migrate, held back");
+
 /// What else is to be held, or done, at a moment of the procedure.
 using Hook = std::function<void(MigrationPair&)>;
 

@@ -81,10 +81,7 @@ void suspended(Case& test, bool stopped)
 void suspends_meanwhile(Case& test)
 {
     MigrationPair pair(test, {});
-    pair.hold_back();
-    test.phase("migrate, held back");
-    const auto marks = pair.migrate_with(unix_socket(test, pair));
-    pair.await_resend(marks);
+    const auto marks = migrate_held_back(test, pair, unix_socket);
     test.phase("the guest suspends");
     suspend(pair.source());
     pair.converge();

@@ -141,10 +141,7 @@ void xbzrle(Case& test)
                               .only_source = {.parameters = {{"xbzrle-cache-size", cache_size}}},
                               .launch = {.ram_mib = small_ram_mib},
                               .after = [&test](MigrationPair& late) { expect_xbzrle_used(test, late); }});
-    pair.hold_back();
-    test.phase("migrate, held back");
-    const auto marks = pair.migrate_with(unix_socket(test, pair));
-    pair.await_resend(marks);
+    const auto marks = migrate_held_back(test, pair, unix_socket);
     pair.source().wait_event("MIGRATION_PASS", {{"pass", 3}}, marks.source);
     pair.converge();
     pair.expect_completed(marks);
@@ -161,10 +158,7 @@ void default_downtime(Case& test)
     MigrationPair pair(test, {.launch = {.ram_mib = small_ram_mib}});
     const Json limit = pair.source().qmp().execute("query-migrate-parameters").at("downtime-limit");
     test.check(limit == Json(limit_ms), "source: downtime-limit is " + limit.dump() + " by default");
-    pair.hold_back();
-    test.phase("migrate, held back");
-    const auto marks = pair.migrate_with(tcp(test, pair));
-    pair.await_resend(marks);
+    const auto marks = migrate_held_back(test, pair, tcp);
     pair.set_parameters(pair.source(), {{"max-bandwidth", 0}});
     pair.expect_completed(marks);
     const Json told = pair.source().qmp().execute("query-migrate").at("downtime");
